@@ -1,0 +1,1 @@
+"""Postgres and Redis: clients, tables, migrations and the embedded servers."""

@@ -1,0 +1,1 @@
+"""The documented REST routes, each onto the service that its GraphQL twin calls."""

@@ -1,0 +1,1 @@
+"""Training: interaction arrays in, one artifact out."""
