@@ -15,9 +15,7 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
 
-    def __init__(
-        self, message: str, *, field: str | None = None, retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, field: str | None = None, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
