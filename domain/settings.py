@@ -1,0 +1,113 @@
+"""Every environment variable of the service, typed, read once at start.
+
+An unknown `PERSONALIZATION_*` name is an error that names the nearest known one: a misspelt setting that is silently
+ignored is how a service runs for months with privacy or learning configured wrongly.
+"""
+
+import difflib
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import ValidationFailed
+
+PREFIX = "PERSONALIZATION_"
+
+
+class Environment(StrEnum):
+    """Where the service runs; development opens doors that production keeps shut."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class DefaultPrivacyLevel(StrEnum):
+    """The privacy level of a person who has said nothing."""
+
+    STRICT = "strict"
+    STANDARD = "standard"
+    PERMISSIVE = "permissive"
+
+
+class Settings(BaseSettings):
+    """The service's configuration; each field is the variable of its name in upper case with the prefix."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    ml_enabled: bool = Field(default=True, description="Learned recommendations; off serves popularity.")
+    ab_testing_enabled: bool = Field(default=True, description="A/B tests; off serves control to everybody.")
+    realtime_enabled: bool = Field(default=True, description="Live updates over sockets.")
+    cache_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(3600, description="Profile cache, in seconds.")
+    debug: bool = Field(default=False, description="Verbose logs, SQL counts and timings in answers.")
+
+    environment: Environment = Field(Environment.PRODUCTION, description="development or production.")
+    data_dir: Path = Field(Path(".data"), description="Embedded servers, key file, model cache and logs.")
+    database_url: str | None = Field(None, description="PostgreSQL >= 15; embedded when absent.")
+    redis_url: str | None = Field(None, description="Redis >= 7 or Valkey for cache and bus; embedded when absent.")
+    queue_url: str | None = Field(None, description="Redis for the job queue, never a cluster; default: redis_url.")
+    pool_size: Annotated[int, Field(ge=1, le=200)] = Field(10, description="Connections per database role.")
+
+    secret: SecretStr | None = Field(None, description="Master secret, at least 32 characters.")
+    kek_file: Path | None = Field(None, description="Key-encryption keys; default: a file in data_dir.")
+    jwt_secret: SecretStr | None = Field(None, description="HS256 key for tokens of this service.")
+    jwt_jwks_url: str | None = Field(None, description="Where the identity provider publishes its keys.")
+    jwt_issuer: str = Field("personalization", description="Expected `iss`.")
+    jwt_audience: str = Field("personalization", description="Expected `aud`.")
+    default_privacy_level: DefaultPrivacyLevel = Field(
+        DefaultPrivacyLevel.STRICT, description="For people who have said nothing; other than strict needs legal_basis."
+    )
+    legal_basis: str | None = Field(None, description="Why data may be collected by default, e.g. `contract`.")
+    allowed_origins: str = Field("", description="Comma-separated origins for browsers; empty allows none.")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=1, le=65_535)] = Field(8080, description="Port to listen on.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line.")
+
+    @model_validator(mode="after")
+    def _collection_by_default_names_its_legal_basis(self) -> "Settings":
+        if self.default_privacy_level is not DefaultPrivacyLevel.STRICT and not self.legal_basis:
+            raise ValueError("a default privacy level other than strict needs PERSONALIZATION_LEGAL_BASIS")
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_are_long_enough(self) -> "Settings":
+        for name in ("secret", "jwt_secret"):
+            value = getattr(self, name)
+            if value is not None and len(value.get_secret_value()) < 32:
+                raise ValueError(f"{PREFIX}{name.upper()} has fewer than 32 characters")
+        return self
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The allowed browser origins."""
+        return frozenset(origin.strip() for origin in self.allowed_origins.split(",") if origin.strip())
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process, from its environment.
+
+    Args:
+        **overrides: fields that the command line sets; they win over the environment.
+
+    Raises:
+        ValidationFailed: a name is unknown or a value is not valid; `field` is the variable's name.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            raise ValidationFailed(_unknown(name, known), field=name)
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # validated by pydantic
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else None
+        raise ValidationFailed(f"{variable or 'settings'}: {first['msg']}", field=variable) from error
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)
+    return f"unknown setting {name}; did you mean {nearest[0]}?"

@@ -1,0 +1,19 @@
+"""Declares tables that SQL has made, so that Tortoise knows them: it cannot write a key of two columns itself."""
+
+from tortoise.migrations.operations import CreateModel
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
+from tortoise.migrations.schema_generator.state import State
+
+
+class DeclareTable(CreateModel):
+    """Adds a model to the migration state and leaves the database alone."""
+
+    async def database_forward(
+        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
+    ) -> None:
+        """Nothing to do: the SQL of the same migration made the table."""
+
+    async def database_backward(
+        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
+    ) -> None:
+        """Nothing to do: the SQL of the same migration drops the table."""

@@ -1,0 +1,189 @@
+"""Postgres as each role sees it: a pool, and transactions that carry the tenant and subjects they are about.
+
+Row-level security hides every row about a person unless its subject is named in the transaction. Naming them costs no
+round trip of its own: the settings travel with `BEGIN`.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError
+
+from domain.errors import Unavailable, ValidationFailed
+from domain.ids import SubjectId, TenantId
+from domain.storage.roles import Role
+
+MODEL_MODULES = ("domain.storage.tables", "domain.storage.user_tables")
+MIGRATIONS_PACKAGE = "domain.storage.migrations"
+CONNECT_TIMEOUT_SECONDS = 5.0
+STATEMENT_TIMEOUT_SECONDS = 30.0
+
+_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError)
+
+statements_run: ContextVar[list[str] | None] = ContextVar("statements_run", default=None)
+"""When set to a list, every statement sent in this context is appended to it (for SQL counts and debug timings)."""
+
+
+class Transaction:
+    """One open transaction of one role, on one connection."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Every row that `sql` answers with."""
+        _note(sql)
+        return list(await self._connection.fetch(sql, *arguments))
+
+    async def row(self, sql: str, *arguments: object) -> asyncpg.Record | None:
+        """The first row, or None."""
+        _note(sql)
+        return await self._connection.fetchrow(sql, *arguments)
+
+    async def value(self, sql: str, *arguments: object) -> Any:
+        """The first column of the first row, or None."""
+        _note(sql)
+        return await self._connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: object) -> None:
+        """Run `sql` and ignore its answer."""
+        _note(sql)
+        await self._connection.execute(sql, *arguments)
+
+    async def see(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> None:
+        """Change what this transaction is about to `tenant` and `subjects`."""
+        await self._connection.execute(_context_sql(tenant, subjects))
+
+    async def stream(self, sql: str, *arguments: object, chunk: int = 5000) -> AsyncIterator[list[asyncpg.Record]]:
+        """Rows in chunks of at most `chunk`, so that a large answer is never whole in memory."""
+        _note(sql)
+        cursor = await self._connection.cursor(sql, *arguments)
+        while rows := await cursor.fetch(chunk):
+            yield list(rows)
+
+
+class Database:
+    """A pool of connections that log in as one role.
+
+    Raises `Unavailable` where Postgres cannot be reached or no connection becomes free in time.
+    """
+
+    def __init__(self, client: BaseDBAsyncClient) -> None:
+        self._client = client
+
+    @property
+    def orm(self) -> BaseDBAsyncClient:
+        """The connection to pass to `using_db` when reading tables that hold nobody's data."""
+        return self._client
+
+    @asynccontextmanager
+    async def transaction(
+        self, tenant: TenantId, subjects: Iterable[SubjectId] = (), *, isolation: str = "READ COMMITTED"
+    ) -> AsyncIterator[Transaction]:
+        """A transaction about `subjects` of `tenant`; commits when the block ends, rolls back when it raises."""
+        opening = f"BEGIN ISOLATION LEVEL {isolation}; {_context_sql(tenant, subjects)}"
+        async with self._connection() as connection:
+            await connection.execute(opening)
+            try:
+                yield Transaction(connection)
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def dispatch(self) -> AsyncIterator[Transaction]:
+        """A transaction about nobody yet, for the functions that find work across tenants."""
+        async with self._connection() as connection, connection.transaction():
+            yield Transaction(connection)
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` unless Postgres answers."""
+        async with self._connection() as connection:
+            await connection.fetchval("SELECT 1")
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        try:
+            async with self._client.acquire_connection() as connection:
+                yield cast("asyncpg.Connection", connection)
+        except (*_UNREACHABLE, DBConnectionError, TimeoutError) as error:
+            raise Unavailable("the database cannot be reached", retry_after_seconds=1) from error
+
+
+class Databases:
+    """The pools of one process, opened and closed together."""
+
+    def __init__(self, urls: Mapping[Role, str], *, pool_size: int = 10) -> None:
+        self._urls = dict(urls)
+        self._pool_size = pool_size
+        self._context = TortoiseContext()
+
+    async def open(self) -> None:
+        """Prepare every pool; connections are made when first needed."""
+        await self._context.init(config=tortoise_config(self._urls, self._pool_size))
+
+    async def close(self) -> None:
+        """Close every pool."""
+        await self._context.close_connections()
+
+    def __getitem__(self, role: Role) -> Database:
+        return Database(self._context.connections.get(role.value))
+
+
+def tortoise_config(urls: Mapping[Role, str], pool_size: int) -> dict[str, Any]:
+    """Tortoise's configuration for these logins; the first one is the models' default connection."""
+    return {
+        "connections": {role.value: _connection_config(url, pool_size) for role, url in urls.items()},
+        "apps": {
+            "personalization": {
+                "models": list(MODEL_MODULES),
+                "migrations": MIGRATIONS_PACKAGE,
+                "default_connection": next(iter(urls)).value,
+            }
+        },
+        "use_tz": True,
+    }
+
+
+def _connection_config(url: str, pool_size: int) -> dict[str, Any]:
+    parts = urlsplit(url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    return {
+        "engine": "tortoise.backends.asyncpg",
+        "credentials": {
+            "host": options.get("host") or parts.hostname or "127.0.0.1",
+            "port": int(options.get("port") or parts.port or 5432),
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "database": parts.path.lstrip("/"),
+            "minsize": 0,
+            "maxsize": pool_size,
+            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": STATEMENT_TIMEOUT_SECONDS,
+            "server_settings": {"timezone": "UTC"},
+        },
+    }
+
+
+def _context_sql(tenant: TenantId, subjects: Iterable[SubjectId]) -> str:
+    # Both values are checked here because `SET` takes no parameters: a tenant is a slug, a subject a UUID.
+    if not _TENANT.fullmatch(tenant):
+        raise ValidationFailed("a tenant is 1 to 63 lower-case letters, digits and hyphens", field="tenant")
+    names = ",".join(str(subject) for subject in subjects)
+    return f"SET LOCAL app.tenant = '{tenant}'; SET LOCAL app.subjects = '{{{names}}}'"
+
+
+def _note(sql: str) -> None:
+    noted = statements_run.get()
+    if noted is not None:
+        noted.append(sql)

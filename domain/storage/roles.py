@@ -1,0 +1,43 @@
+"""The database roles: who may touch which rows is decided by Postgres, so each kind of work logs in as its own role."""
+
+from enum import StrEnum
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from domain.errors import ValidationFailed
+
+
+class Role(StrEnum):
+    """A login of the service; `OWNER` migrates and is used for nothing else."""
+
+    OWNER = "owner"
+    SERVICE = "service"
+    WORKER = "worker"
+    TRAINER = "trainer"
+    KEYS = "keys"
+
+    @property
+    def login(self) -> str:
+        """The name of the role in Postgres."""
+        return f"personalization_{self.value}"
+
+
+def url_as(role: Role, database_url: str, password: str) -> str:
+    """The same database, reached as `role` with `password`.
+
+    Args:
+        role: whose login to use.
+        database_url: `postgresql://[user[:password]@][host[:port]]/database[?host=/socket/folder]`; its
+            credentials are replaced.
+        password: the role's password, unescaped.
+    """
+    parts = urlsplit(database_url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ValidationFailed("a database URL starts with postgresql://", field="PERSONALIZATION_DATABASE_URL")
+    place = parts.netloc.rpartition("@")[2]
+    credentials = f"{role.login}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{credentials}@{place}"))
+
+
+def login_of(database_url: str) -> str:
+    """The user name in a database URL, empty if it has none."""
+    return unquote(urlsplit(database_url).username or "")

@@ -1,0 +1,114 @@
+"""Tables about nobody in particular, as Tortoise models: read with the ORM, compared by `tortoise makemigrations`.
+
+The migrations' SQL owns the keys. Tortoise knows one key column only, so rows of a table keyed by two are never saved
+or deleted through its model.
+"""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
+from tortoise.models import Model
+
+
+class Tenant(Model):
+    """A product whose people and catalogue are kept apart from every other."""
+
+    tenant_id = fields.CharField(max_length=256, primary_key=True)
+    name = fields.TextField()
+    catalog_version = fields.BigIntField()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "tenants"
+
+
+class CatalogItemRow(Model):
+    """Something that can be recommended."""
+
+    tenant_id = fields.TextField()
+    item_id = fields.CharField(max_length=256, primary_key=True)
+    kind = fields.TextField()
+    title = fields.TextField()
+    description = fields.TextField()
+    tags: fields.Field[list[str]] = ArrayField(element_type="text")
+    category = fields.TextField()
+    attributes: fields.Field[dict[str, Any]] = fields.JSONField()
+    available_from = fields.DatetimeField(null=True)
+    available_until = fields.DatetimeField(null=True)
+    sensitive = fields.BooleanField()
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "catalog_items"
+
+
+class ModelRow(Model):
+    """A trained artifact with its checksum and metrics."""
+
+    tenant_id = fields.TextField()
+    name = fields.TextField()
+    version = fields.CharField(max_length=256, primary_key=True)
+    algorithm = fields.TextField()
+    status = fields.TextField()
+    sha256 = fields.TextField()
+    size_bytes = fields.BigIntField()
+    metrics: fields.Field[dict[str, Any]] = fields.JSONField()
+    artifact = fields.BinaryField()
+    trained_at = fields.DatetimeField()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "ml_models"
+
+
+class JobRow(Model):
+    """Work off the request path, with its state and heartbeat."""
+
+    job_id = fields.UUIDField(primary_key=True)
+    tenant_id = fields.TextField()
+    kind = fields.TextField()
+    state = fields.TextField()
+    arguments: fields.Field[dict[str, Any]] = fields.JSONField()
+    progress = fields.FloatField()
+    attempts = fields.SmallIntField()
+    heartbeat_at = fields.DatetimeField(null=True)
+    result: fields.Field[dict[str, Any]] = fields.JSONField(null=True)
+    error = fields.TextField(null=True)
+    created_at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "jobs"
+
+
+class ExperimentRow(Model):
+    """An A/B test and its definition."""
+
+    tenant_id = fields.TextField()
+    test_id = fields.UUIDField(primary_key=True)
+    key = fields.TextField()
+    status = fields.TextField()
+    definition: fields.Field[dict[str, Any]] = fields.JSONField()
+    created_at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    stopped_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "ab_tests"
+
+
+class ExperimentResultRow(Model):
+    """Inputs and outputs of one evaluation of a test."""
+
+    tenant_id = fields.TextField()
+    test_id = fields.UUIDField()
+    evaluated_at = fields.DatetimeField(primary_key=True)
+    engine_version = fields.TextField()
+    inputs: fields.Field[dict[str, Any]] = fields.JSONField()
+    outputs: fields.Field[dict[str, Any]] = fields.JSONField()
+
+    class Meta:
+        table = "ab_test_results"
