@@ -1,0 +1,1 @@
+"""What can be recommended: one catalogue of templates, styles, features and content per tenant."""

@@ -1,0 +1,189 @@
+"""What a catalogue item is and when one is valid, so that every way in (API, import, demo) obeys the same rules."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from domain.errors import ValidationFailed
+from domain.ids import ItemId
+
+AttributeValue = str | int | float | bool
+
+TITLE_LENGTH: Final = 300
+DESCRIPTION_LENGTH: Final = 4000
+CATEGORY_LENGTH: Final = 100
+TAG_LENGTH: Final = 64
+TAGS: Final = 64
+ATTRIBUTES: Final = 64
+ATTRIBUTE_TEXT_LENGTH: Final = 1000
+NUMBER_BOUND: Final = 2**53 - 1
+"""Numbers beyond it lose digits in JSON and could not be read back as written."""
+
+_ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class ItemKind(StrEnum):
+    """What sort of thing an item is; recommendations are asked for by kind."""
+
+    TEMPLATE = "TEMPLATE"
+    STYLE = "STYLE"
+    FEATURE = "FEATURE"
+    CONTENT = "CONTENT"
+
+    @property
+    def code(self) -> int:
+        """A small integer that stands for the kind in arrays."""
+        return _CODES[self]
+
+
+_CODES: Final[Mapping[ItemKind, int]] = MappingProxyType({kind: code for code, kind in enumerate(ItemKind)})
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogItem:
+    """One thing that can be recommended.
+
+    Attributes:
+        item_id: 1 to 128 of letters, digits, `_`, `.`, `:`, `-`, starting with a letter or digit.
+        kind: what sort of thing it is.
+        title: 1 to 300 characters.
+        description: up to 4,000 characters.
+        tags: up to 64 different ones of 1 to 64 characters, in the order of importance.
+        category: up to 100 characters; empty for none.
+        attributes: up to 64 named texts, finite numbers or booleans.
+        available_from: first moment it may be recommended; None for always.
+        available_until: first moment it may no longer be recommended; None for never.
+        sensitive: whether it touches a special category of personal data.
+
+    Raises:
+        ValidationFailed: a rule above is broken; `field` names the part.
+    """
+
+    item_id: ItemId
+    kind: ItemKind
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    available_from: datetime | None = None
+    available_until: datetime | None = None
+    sensitive: bool = False
+
+    def __post_init__(self) -> None:
+        require_item_id(self.item_id)
+        _require(isinstance(self.kind, ItemKind), "the kind is not one of the known kinds", "kind")
+        _require_text(self.title, "title", longest=TITLE_LENGTH, blank=False)
+        _require_text(self.description, "description", longest=DESCRIPTION_LENGTH)
+        _require_text(self.category, "category", longest=CATEGORY_LENGTH)
+        _require_tags(self.tags)
+        _require_attributes(self.attributes)
+        _require_window(self.available_from, self.available_until)
+        _require(isinstance(self.sensitive, bool), "must be true or false", "sensitive")
+        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+
+    def available_at(self, at: datetime) -> bool:
+        """Whether the item may be recommended at `at`."""
+        started = self.available_from is None or self.available_from <= at
+        return started and (self.available_until is None or at < self.available_until)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """One page of items in the order of their ids; `has_next` says whether more follow."""
+
+    items: tuple[CatalogItem, ...]
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChange:
+    """What an upsert did; `version` is the catalogue's version after it."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    version: int
+
+
+def require_item_id(value: object) -> ItemId:
+    """Return `value` as an item id.
+
+    Raises:
+        ValidationFailed: it is not a well-formed id (`field` is `item_id`).
+    """
+    if not isinstance(value, str) or _ITEM_ID.fullmatch(value) is None:
+        raise ValidationFailed(
+            "an item id is 1 to 128 letters, digits or _ . : - and starts with a letter or digit", field="item_id"
+        )
+    return ItemId(value)
+
+
+def _require(valid: bool, message: str, field_name: str) -> None:
+    if not valid:
+        raise ValidationFailed(message, field=field_name)
+
+
+def _require_text(value: object, field_name: str, *, longest: int, blank: bool = True) -> None:
+    if not isinstance(value, str):
+        raise ValidationFailed("must be text", field=field_name)
+    _require(len(value) <= longest, f"is longer than {longest} characters", field_name)
+    _require(blank or bool(value.strip()), "must not be empty", field_name)
+    _require(_UNSTORABLE.search(value) is None, "holds a NUL or a broken character", field_name)
+
+
+def _require_tags(tags: object) -> None:
+    if not isinstance(tags, tuple):
+        raise ValidationFailed("must be a tuple of texts", field="tags")
+    _require(len(tags) <= TAGS, f"has more than {TAGS} tags", "tags")
+    for index, tag in enumerate(tags):
+        _require_text(tag, f"tags.{index}", longest=TAG_LENGTH, blank=False)
+    _require(len(set(tags)) == len(tags), "names the same tag twice", "tags")
+
+
+def _require_attributes(attributes: object) -> None:
+    if not isinstance(attributes, Mapping):
+        raise ValidationFailed("must map names to values", field="attributes")
+    _require(len(attributes) <= ATTRIBUTES, f"has more than {ATTRIBUTES} attributes", "attributes")
+    for name, value in attributes.items():
+        require_attribute_name(name)
+        _require_attribute_value(value, f"attributes.{name}")
+
+
+def require_attribute_name(name: object) -> str:
+    """Return `name` as an attribute's name.
+
+    Raises:
+        ValidationFailed: it is not 1 to 64 letters, digits or `_ . -` that start with a letter or `_`.
+    """
+    if not isinstance(name, str) or _ATTRIBUTE_NAME.fullmatch(name) is None:
+        raise ValidationFailed(
+            "an attribute's name is 1 to 64 letters, digits or _ . - and starts with a letter or _", field="attributes"
+        )
+    return name
+
+
+def _require_attribute_value(value: object, field_name: str) -> None:
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int | float):
+        _require(math.isfinite(value) and abs(value) <= NUMBER_BOUND, "is not a number within ±(2^53 - 1)", field_name)
+        return
+    if not isinstance(value, str):
+        raise ValidationFailed("must be text, a number or true/false", field=field_name)
+    _require_text(value, field_name, longest=ATTRIBUTE_TEXT_LENGTH)
+
+
+def _require_window(available_from: object, available_until: object) -> None:
+    for field_name, moment in (("available_from", available_from), ("available_until", available_until)):
+        if moment is not None and not (isinstance(moment, datetime) and moment.tzinfo is not None):
+            raise ValidationFailed("must be a time with a time zone", field=field_name)
+    if isinstance(available_from, datetime) and isinstance(available_until, datetime):
+        _require(available_from < available_until, "ends before it starts", "available_until")
