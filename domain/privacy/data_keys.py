@@ -1,0 +1,124 @@
+"""Data keys: one per person, wrapped in the vault, unwrapped and remembered here for a while.
+
+Destroying a person's row in the vault makes their sealed fields unreadable wherever copies lie; how long a process may
+still read them is the lifetime of its memory here.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from domain.clock import Clock
+from domain.errors import NotFound
+from domain.ids import SubjectId, TenantId
+from domain.privacy.encryption import KEY_BYTES, SubjectKey
+from domain.privacy.keys import KeyManagement, WrappedKey
+from domain.privacy.lru import LruCache
+
+DEFAULT_CAPACITY = 20_000
+DEFAULT_TTL_SECONDS = 60.0
+
+
+class KeyMissing(NotFound):
+    """The person has no data key: they never came, or it was destroyed."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
+
+
+class KeyVault(Protocol):
+    """Where wrapped data keys are kept, apart from the data."""
+
+    async def fetch(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, WrappedKey]:
+        """The wrapped keys that exist, in one query."""
+        ...
+
+    async def add(self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime) -> None:
+        """Keep these keys; a person who has a key already keeps that one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    tenant: TenantId
+    key: SubjectKey
+    until: datetime
+
+
+class DataKeys:
+    """Data keys by person.
+
+    Args:
+        vault: where the wrapped keys are.
+        key_management: what unwraps them.
+        clock: tells when a remembered key must be fetched again.
+        capacity: how many keys are remembered.
+        ttl_seconds: how long each is remembered.
+    """
+
+    def __init__(
+        self,
+        vault: KeyVault,
+        key_management: KeyManagement,
+        clock: Clock,
+        *,
+        capacity: int = DEFAULT_CAPACITY,
+        ttl_seconds: float = DEFAULT_TTL_SECONDS,
+    ) -> None:
+        self._vault = vault
+        self._key_management = key_management
+        self._clock = clock
+        self._ttl = timedelta(seconds=ttl_seconds)
+        self._held: LruCache[SubjectId, _Held] = LruCache(capacity)
+
+    async def key_for(self, tenant: TenantId, subject: SubjectId) -> SubjectKey:
+        """The sealer of one person's fields.
+
+        Raises:
+            KeyMissing: there is no key for this person in this tenant.
+        """
+        keys = await self.keys_for(tenant, (subject,))
+        if subject not in keys:
+            raise KeyMissing
+        return keys[subject]
+
+    async def keys_for(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
+        """The sealers of many people, with one query at most; people without a key are left out."""
+        now = self._clock.now()
+        keys: dict[SubjectId, SubjectKey] = {}
+        missing: list[SubjectId] = []
+        for subject in dict.fromkeys(subjects):
+            held = self._held.get(subject)
+            if held is not None and held.tenant == tenant and now < held.until:
+                keys[subject] = held.key
+            else:
+                missing.append(subject)
+        if missing:
+            for subject, wrapped in (await self._vault.fetch(tenant, missing)).items():
+                keys[subject] = await self._unwrap(tenant, subject, wrapped)
+        return keys
+
+    async def ensure(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
+        """The sealers of many people, after making a key for each who has none.
+
+        Safe to race and to repeat: the first key in the vault stays the person's key.
+        """
+        wanted = list(dict.fromkeys(subjects))
+        keys = await self.keys_for(tenant, wanted)
+        missing = [subject for subject in wanted if subject not in keys]
+        if missing:
+            fresh = {s: await self._key_management.wrap(s, secrets.token_bytes(KEY_BYTES)) for s in missing}
+            await self._vault.add(tenant, fresh, self._clock.now())
+            keys |= await self.keys_for(tenant, missing)
+        return keys
+
+    def forget(self, subject: SubjectId) -> None:
+        """Drop the remembered key of `subject`, as must happen when it is destroyed."""
+        self._held.drop(subject)
+
+    async def _unwrap(self, tenant: TenantId, subject: SubjectId, wrapped: WrappedKey) -> SubjectKey:
+        key = SubjectKey(subject, await self._key_management.unwrap(subject, wrapped))
+        self._held.put(subject, _Held(tenant, key, self._clock.now() + self._ttl))
+        return key

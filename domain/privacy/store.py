@@ -1,0 +1,277 @@
+"""SQL of the privacy room: the directory and the decisions beside the data, the wrapped keys in the vault."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import asyncpg
+
+from domain.errors import NotFound
+from domain.ids import SubjectId, TenantId
+from domain.privacy.directory import Lookup, Newcomer
+from domain.privacy.keys import WrappedKey
+from domain.privacy.model import ConsentPurpose, Consents, PrivacyLevel, Subject
+from domain.privacy.receipts import ConsentReceipt
+from domain.privacy.service import Decision, Standing
+from domain.storage.postgres import Database, Transaction
+
+ANNOUNCEMENT_KIND = "privacy_changed"
+
+_FIND_IDS = """
+    SELECT identity_hash, subject_id FROM subject_identities WHERE tenant_id = $1 AND identity_hash = ANY($2::bytea[])
+"""
+
+# One index scan per person on (subject_id, ...) answers with their latest word on each purpose.
+_FIND_SUBJECTS = """
+    SELECT s.subject_id, s.privacy_level, s.collects, s.trains, s.gpc, s.version,
+           said.granted, said.withdrawn, said.last_recorded_at
+    FROM subjects s
+    CROSS JOIN LATERAL (
+        SELECT array_agg(latest.purpose) FILTER (WHERE latest.granted) AS granted,
+               array_agg(latest.purpose) FILTER (WHERE NOT latest.granted) AS withdrawn,
+               max(latest.recorded_at) AS last_recorded_at
+        FROM (
+            SELECT DISTINCT ON (c.purpose) c.purpose, c.granted, c.recorded_at
+            FROM consents c
+            WHERE c.subject_id = s.subject_id
+            ORDER BY c.purpose, c.recorded_at DESC
+        ) latest
+    ) said
+    WHERE s.tenant_id = $1 AND s.subject_id = ANY($2::uuid[]) AND s.erased_at IS NULL
+"""
+
+# Hashes are sorted by the caller: two imports that claim the same people wait for each other instead of deadlocking.
+_CLAIM_IDS = """
+    INSERT INTO subject_identities (tenant_id, identity_hash, subject_id)
+    SELECT $1, * FROM unnest($2::bytea[], $3::uuid[])
+    ON CONFLICT (tenant_id, identity_hash) DO NOTHING
+"""
+
+_ADD_SUBJECTS = """
+    INSERT INTO subjects (tenant_id, subject_id, external_id_sealed, privacy_level, collects, trains, created_at)
+    SELECT $1, *, $7::timestamptz FROM unnest($2::uuid[], $3::bytea[], $4::text[], $5::boolean[], $6::boolean[])
+    ON CONFLICT (subject_id) DO NOTHING
+    RETURNING subject_id
+"""
+
+_ADD_RECEIPTS = """
+    INSERT INTO consents (tenant_id, subject_id, consent_id, purpose, granted, policy_version, source, jurisdiction,
+                          legal_basis, recorded_at)
+    SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[],
+                             $9::text[], $10::timestamptz[])
+"""
+
+_LOCK_SUBJECTS = """
+    SELECT subject_id FROM subjects WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND erased_at IS NULL
+    ORDER BY subject_id FOR UPDATE
+"""
+
+_UPDATE_SUBJECTS = """
+    UPDATE subjects s SET privacy_level = n.privacy_level, collects = n.collects, trains = n.trains, gpc = n.gpc
+    FROM unnest($2::uuid[], $3::text[], $4::boolean[], $5::boolean[], $6::boolean[])
+         AS n (subject_id, privacy_level, collects, trains, gpc)
+    WHERE s.tenant_id = $1 AND s.subject_id = n.subject_id
+"""
+
+
+class Announce(Protocol):
+    """Writes a live update into the transaction that made it true."""
+
+    async def __call__(
+        self, tx: Transaction, tenant: TenantId, subject: SubjectId, kind: str, body_sealed: bytes
+    ) -> int:
+        """Give the person's next version to the update, write it to the outbox, and answer with that version."""
+        ...
+
+
+class PostgresDirectory:
+    """The directory's tables, as a `DirectoryStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def look_up(self, tenant: TenantId, hashes: Sequence[bytes], known: Mapping[bytes, SubjectId]) -> Lookup:
+        """Find people by identity hash in one transaction; the ids in `known` are not looked up again."""
+        ids = dict(known)
+        unknown = [digest for digest in hashes if digest not in known]
+        async with self._database.transaction(tenant, known.values()) as tx:
+            if unknown:
+                rows = await tx.rows(_FIND_IDS, tenant, unknown)
+                ids |= {bytes(row["identity_hash"]): SubjectId(row["subject_id"]) for row in rows}
+                await tx.see(tenant, ids.values())
+            subjects = await _subjects(tx, tenant, list(ids.values())) if ids else {}
+        return Lookup(ids, {subject: standing.subject for subject, standing in subjects.items()})
+
+    async def claim(self, tenant: TenantId, candidates: Mapping[bytes, SubjectId]) -> dict[bytes, SubjectId]:
+        """Give each hash its candidate id unless it has one, and answer with the ids they now have."""
+        hashes = sorted(candidates)
+        async with self._database.transaction(tenant) as tx:
+            try:
+                await tx.execute(_CLAIM_IDS, tenant, hashes, [candidates[digest] for digest in hashes])
+            except asyncpg.ForeignKeyViolationError as error:
+                raise NotFound("There is no such tenant.", field="tenant") from error
+            rows = await tx.rows(_FIND_IDS, tenant, hashes)
+        return {bytes(row["identity_hash"]): SubjectId(row["subject_id"]) for row in rows}
+
+    async def add(self, tenant: TenantId, newcomers: Sequence[Newcomer], created_at: datetime) -> None:
+        """Write people with their receipts in one transaction; those who are there already stay as they are."""
+        people = {n.subject.subject_id: n for n in sorted(newcomers, key=lambda n: n.subject.subject_id)}
+        async with self._database.transaction(tenant, people) as tx:
+            rows = await tx.rows(
+                _ADD_SUBJECTS,
+                tenant,
+                list(people),
+                [n.external_id_sealed for n in people.values()],
+                [n.subject.privacy_level.value for n in people.values()],
+                [n.subject.collects for n in people.values()],
+                [n.subject.trains for n in people.values()],
+                created_at,
+            )
+            await _add_receipts(tx, tenant, {SubjectId(row[0]): people[SubjectId(row[0])].receipts for row in rows})
+
+    async def external_ids(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, bytes]:
+        """The sealed external ids of the people who exist."""
+        async with self._database.transaction(tenant, subjects) as tx:
+            rows = await tx.rows(
+                "SELECT subject_id, external_id_sealed FROM subjects "
+                "WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND erased_at IS NULL",
+                tenant,
+                list(subjects),
+            )
+        return {SubjectId(row["subject_id"]): bytes(row["external_id_sealed"]) for row in rows}
+
+
+class PostgresVault:
+    """The vault's table, as a `KeyVault`; its database logs in with the vault's own role."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, WrappedKey]:
+        """The wrapped keys that exist, in one query."""
+        async with self._database.transaction(tenant, subjects) as tx:
+            rows = await tx.rows(
+                "SELECT subject_id, kek_id, wrapped FROM vault.data_keys "
+                "WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])",
+                tenant,
+                list(subjects),
+            )
+        return {SubjectId(row["subject_id"]): WrappedKey(row["kek_id"], bytes(row["wrapped"])) for row in rows}
+
+    async def add(self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime) -> None:
+        """Keep these keys; a person who has a key already keeps that one."""
+        subjects = sorted(keys)
+        async with self._database.transaction(tenant, subjects) as tx:
+            await tx.execute(
+                "INSERT INTO vault.data_keys (tenant_id, subject_id, wrapped, kek_id, created_at) "
+                "SELECT $1, *, $5::timestamptz FROM unnest($2::uuid[], $3::bytea[], $4::text[]) "
+                "ON CONFLICT (subject_id) DO NOTHING",
+                tenant,
+                subjects,
+                [keys[subject].wrapped for subject in subjects],
+                [keys[subject].kek_id for subject in subjects],
+                created_at,
+            )
+
+
+class PostgresPrivacyStore:
+    """The tables of decisions, as a `PrivacyStore`."""
+
+    def __init__(self, database: Database, announce: Announce) -> None:
+        self._database = database
+        self._announce = announce
+
+    async def decide(
+        self, tenant: TenantId, subjects: Sequence[SubjectId], decision: Callable[[Standing], Decision]
+    ) -> dict[SubjectId, Subject]:
+        """Lock people, let `decision` look at each, write what it says; one transaction."""
+        async with self._database.transaction(tenant, subjects) as tx:
+            # The lock comes in a statement of its own: only the next one sees what its holder wrote before us.
+            await tx.rows(_LOCK_SUBJECTS, tenant, list(subjects))
+            standings = await _subjects(tx, tenant, subjects)
+            decisions = {subject: decision(standing) for subject, standing in standings.items()}
+            await _update(tx, tenant, [d.subject for s, d in decisions.items() if d.subject != standings[s].subject])
+            await _add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
+            for subject, made in decisions.items():
+                if made.announcement is not None:
+                    await self._announce(tx, tenant, subject, ANNOUNCEMENT_KIND, made.announcement)
+            return {s: standing.subject for s, standing in (await _subjects(tx, tenant, subjects)).items()}
+
+    async def receipts(self, tenant: TenantId, subject: SubjectId) -> list[ConsentReceipt]:
+        """Every receipt of a person, latest first."""
+        async with self._database.transaction(tenant, (subject,)) as tx:
+            rows = await tx.rows(
+                "SELECT * FROM consents WHERE tenant_id = $1 AND subject_id = $2 ORDER BY recorded_at DESC, purpose",
+                tenant,
+                subject,
+            )
+        return [_receipt(row) for row in rows]
+
+
+async def _subjects(tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, Standing]:
+    rows = await tx.rows(_FIND_SUBJECTS, tenant, list(subjects))
+    return {SubjectId(row["subject_id"]): _standing(tenant, row) for row in rows}
+
+
+def _standing(tenant: TenantId, row: asyncpg.Record) -> Standing:
+    subject = Subject(
+        tenant=tenant,
+        subject_id=SubjectId(row["subject_id"]),
+        privacy_level=PrivacyLevel(row["privacy_level"]),
+        collects=row["collects"],
+        version=row["version"],
+        gpc=row["gpc"],
+        trains=row["trains"],
+        consents=Consents(_purposes(row["granted"]), _purposes(row["withdrawn"])),
+    )
+    return Standing(subject, row["last_recorded_at"])
+
+
+def _purposes(names: Sequence[str] | None) -> frozenset[ConsentPurpose]:
+    return frozenset(map(ConsentPurpose, names or ()))
+
+
+def _receipt(row: asyncpg.Record) -> ConsentReceipt:
+    return ConsentReceipt(
+        consent_id=row["consent_id"],
+        purpose=ConsentPurpose(row["purpose"]),
+        granted=row["granted"],
+        policy_version=row["policy_version"],
+        source=row["source"],
+        jurisdiction=row["jurisdiction"],
+        legal_basis=row["legal_basis"],
+        recorded_at=row["recorded_at"],
+    )
+
+
+async def _update(tx: Transaction, tenant: TenantId, subjects: Sequence[Subject]) -> None:
+    if subjects:
+        await tx.execute(
+            _UPDATE_SUBJECTS,
+            tenant,
+            [s.subject_id for s in subjects],
+            [s.privacy_level.value for s in subjects],
+            [s.collects for s in subjects],
+            [s.trains for s in subjects],
+            [s.gpc for s in subjects],
+        )
+
+
+async def _add_receipts(
+    tx: Transaction, tenant: TenantId, receipts: Mapping[SubjectId, Sequence[ConsentReceipt]]
+) -> None:
+    written = [(subject, receipt) for subject, of_subject in receipts.items() for receipt in of_subject]
+    if written:
+        await tx.execute(
+            _ADD_RECEIPTS,
+            tenant,
+            [subject for subject, _ in written],
+            [receipt.consent_id for _, receipt in written],
+            [receipt.purpose.value for _, receipt in written],
+            [receipt.granted for _, receipt in written],
+            [receipt.policy_version for _, receipt in written],
+            [receipt.source for _, receipt in written],
+            [receipt.jurisdiction for _, receipt in written],
+            [receipt.legal_basis for _, receipt in written],
+            [receipt.recorded_at for _, receipt in written],
+        )
