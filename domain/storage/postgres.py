@@ -79,11 +79,6 @@ class Database:
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
 
-    @property
-    def orm(self) -> BaseDBAsyncClient:
-        """The connection to pass to `using_db` when reading tables that hold nobody's data."""
-        return self._client
-
     @asynccontextmanager
     async def transaction(
         self, tenant: TenantId, subjects: Iterable[SubjectId] = (), *, isolation: str = "READ COMMITTED"
@@ -127,17 +122,21 @@ class Databases:
         self._urls = dict(urls)
         self._pool_size = pool_size
         self._context = TortoiseContext()
+        self._pools: dict[Role, Database] = {}
 
     async def open(self) -> None:
         """Prepare every pool; connections are made when first needed."""
-        await self._context.init(config=tortoise_config(self._urls, self._pool_size))
+        with self._context:
+            await self._context.init(config=tortoise_config(self._urls, self._pool_size))
+            self._pools = {role: Database(self._context.connections.get(role.value)) for role in self._urls}
 
     async def close(self) -> None:
         """Close every pool."""
+        self._pools.clear()
         await self._context.close_connections()
 
     def __getitem__(self, role: Role) -> Database:
-        return Database(self._context.connections.get(role.value))
+        return self._pools[role]
 
 
 def tortoise_config(urls: Mapping[Role, str], pool_size: int) -> dict[str, Any]:

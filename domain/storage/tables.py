@@ -1,4 +1,4 @@
-"""Tables about nobody in particular, as Tortoise models: read with the ORM, compared by `tortoise makemigrations`.
+"""Tables about nobody in particular, as Tortoise models: what `tortoise makemigrations` compares the schema with.
 
 The migrations' SQL owns the keys. Tortoise knows one key column only, so rows of a table keyed by two are never saved
 or deleted through its model.

@@ -164,7 +164,6 @@ class FeedbackRow(Model):
     subject_id = fields.UUIDField()
     feedback_id = fields.UUIDField(primary_key=True)
     tenant_id = fields.TextField()
-    type = fields.TextField()
     sentiment = fields.TextField()
     item_id = fields.TextField(null=True)
     payload_sealed = fields.BinaryField(null=True)

@@ -185,7 +185,6 @@ class Migration(migrations.Migration):
                 ("subject_id", fields.UUIDField()),
                 ("feedback_id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
                 ("tenant_id", fields.TextField(unique=False)),
-                ("type", fields.TextField(unique=False)),
                 ("sentiment", fields.TextField(unique=False)),
                 ("item_id", fields.TextField(null=True, unique=False)),
                 ("payload_sealed", fields.BinaryField(null=True)),

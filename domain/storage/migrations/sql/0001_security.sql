@@ -14,9 +14,7 @@ BEGIN
         END IF;
     END LOOP;
     -- Needed to hand the functions below to the dispatcher.
-    IF NOT pg_has_role(current_user, 'personalization_dispatcher', 'MEMBER') THEN
-        EXECUTE format('GRANT personalization_dispatcher TO %I', current_user);
-    END IF;
+    EXECUTE format('GRANT personalization_dispatcher TO %I', current_user);
 END
 $$;
 

@@ -124,8 +124,7 @@ CREATE TABLE user_behavior_events (
     quarantine_reason text,
     PRIMARY KEY (subject_id, event_id)
 );
-CREATE INDEX user_behavior_events_history ON user_behavior_events (subject_id, occurred_at DESC, event_id)
-    WHERE item_id IS NOT NULL;
+CREATE INDEX user_behavior_events_history ON user_behavior_events (subject_id, occurred_at DESC, event_id);
 CREATE INDEX user_behavior_events_waiting ON user_behavior_events (seq)
     WHERE processed_at IS NULL AND quarantined_at IS NULL;
 CREATE INDEX user_behavior_events_quarantined ON user_behavior_events (seq) WHERE quarantined_at IS NOT NULL;
@@ -180,7 +179,6 @@ CREATE TABLE user_feedback (
     subject_id     uuid NOT NULL,
     feedback_id    uuid NOT NULL,
     tenant_id      text NOT NULL,
-    type           text NOT NULL,
     sentiment      text NOT NULL,
     item_id        text,
     payload_sealed bytea,

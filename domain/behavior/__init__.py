@@ -1,0 +1,1 @@
+"""What people did: events, interactions and sessions, stored once consent is certain."""

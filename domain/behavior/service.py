@@ -1,0 +1,259 @@
+"""Use cases of behaviour: a report is checked, turned into events, and stored only if its person agreed.
+
+An answer of success comes after the commit. Learning from the events is somebody else's work and happens later; live
+updates are told at once.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from domain.behavior.events import event_ids, event_of, events_of
+from domain.behavior.model import (
+    Backlog,
+    BehaviorData,
+    Event,
+    Feedback,
+    Interaction,
+    Receipt,
+    require_text,
+    texts_of,
+)
+from domain.clock import Clock
+from domain.errors import ValidationFailed
+from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
+from domain.privacy.encryption import SubjectKey
+from domain.privacy.model import Subject
+
+MAX_ANNOUNCED_ITEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """An event as it is stored."""
+
+    event: Event
+    payload_sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFeedback:
+    """Feedback as it is stored, under the id of its event."""
+
+    event_id: EventId
+    feedback: Feedback
+    item_id: ItemId | None
+    payload_sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSession:
+    """The visit that a report belongs to."""
+
+    session_id: UUID
+    client_session_sealed: bytes
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that one call adds to the log, in one transaction.
+
+    Attributes:
+        announcement: the sealed body of the live update.
+    """
+
+    events: Sequence[SealedEvent]
+    announcement: bytes
+    received_at: datetime
+    feedback: Sequence[SealedFeedback] = ()
+    interactions: Mapping[EventId, Interaction] = field(default_factory=dict)
+    session: SealedSession | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What the log answered: how many events were new, and the person's version afterwards."""
+
+    accepted: int
+    version: int
+
+
+class BehaviorStore(Protocol):
+    """The log."""
+
+    async def append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Appended:
+        """Add a report; events that are there already are left alone, and nothing is announced for them.
+
+        Raises:
+            ConsentRequired: the person does not, or no longer, agree; nothing was written.
+        """
+        ...
+
+    async def backlog(self) -> Backlog:
+        """What waits to be learned from."""
+        ...
+
+
+class Catalog(Protocol):
+    """The part of the catalogue that behaviour needs."""
+
+    async def known(self, tenant: TenantId, item_ids: Collection[ItemId]) -> set[ItemId]:
+        """Those of the ids that the catalogue holds."""
+        ...
+
+
+class Consent(Protocol):
+    """The part of the privacy room that behaviour needs."""
+
+    async def collecting_subject(self, tenant: TenantId, user_id: UserId) -> Subject:
+        """The person; raises `ConsentRequired` unless they agreed."""
+        ...
+
+
+class SubjectKeys(Protocol):
+    """Where a person's key comes from."""
+
+    async def key_for(self, tenant: TenantId, subject: SubjectId) -> SubjectKey:
+        """The sealer of one person's fields."""
+        ...
+
+
+class Publisher(Protocol):
+    """Who tells live updates once they are committed."""
+
+    async def publish(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
+        """Publish what waits for these people."""
+        ...
+
+
+class BehaviorService:
+    """What people did.
+
+    Args:
+        store: the log.
+        consent: knows who agreed.
+        keys: seal what clients say.
+        catalog: knows which strings are items.
+        publisher: tells live updates.
+        session_key: 32-byte secret that turns a client's session id into ours.
+        clock: dates what clients leave undated.
+    """
+
+    def __init__(
+        self,
+        store: BehaviorStore,
+        consent: Consent,
+        keys: SubjectKeys,
+        catalog: Catalog,
+        publisher: Publisher,
+        session_key: bytes,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._consent = consent
+        self._keys = keys
+        self._catalog = catalog
+        self._publisher = publisher
+        self._session_key = session_key
+        self._clock = clock
+
+    async def learn_preferences(
+        self, tenant: TenantId, user_id: UserId, data: BehaviorData, idempotency_key: str | None = None
+    ) -> Receipt:
+        """Store a report of behaviour, to be learned from.
+
+        Raises:
+            ConsentRequired: the person has not agreed to it.
+            ValidationFailed: a part of the report means nothing; `field` says which.
+        """
+        data.check()
+        require_text(idempotency_key, "idempotencyKey")
+        subject = await self._consent.collecting_subject(tenant, user_id)
+        known = await self._catalog.known(tenant, {ItemId(text) for text in texts_of(data)})
+        now = self._clock.now()
+        events = events_of(data, known, now, event_ids(subject.subject_id, idempotency_key))
+        key = await self._keys.key_for(tenant, subject.subject_id)
+        report = Report(
+            events=[_sealed(event, key) for event in events],
+            announcement=_announcement(events, key),
+            received_at=now,
+            feedback=_sealed_feedback(data, events, key),
+            session=self._session(data, key),
+        )
+        return await self._append(tenant, subject.subject_id, report)
+
+    async def track_interaction(
+        self, tenant: TenantId, user_id: UserId, interaction: Interaction, idempotency_key: str | None = None
+    ) -> Receipt:
+        """Store what a person did with a recommended item.
+
+        Raises:
+            ConsentRequired: the person has not agreed to it.
+            ValidationFailed: a part of it means nothing, or the item is not in the catalogue.
+        """
+        interaction.check()
+        require_text(idempotency_key, "idempotencyKey")
+        subject = await self._consent.collecting_subject(tenant, user_id)
+        if not await self._catalog.known(tenant, {interaction.item_id}):
+            raise ValidationFailed("the catalogue holds no such item", field="itemId")
+        now = self._clock.now()
+        event = event_of(interaction, now, event_ids(subject.subject_id, idempotency_key))
+        key = await self._keys.key_for(tenant, subject.subject_id)
+        report = Report(
+            events=[_sealed(event, key)],
+            announcement=_announcement([event], key),
+            received_at=now,
+            interactions={event.event_id: interaction},
+        )
+        return await self._append(tenant, subject.subject_id, report)
+
+    async def backlog(self) -> Backlog:
+        """What waits to be learned from."""
+        return await self._store.backlog()
+
+    async def _append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Receipt:
+        appended = await self._store.append(tenant, subject, report)
+        if appended.accepted:
+            await self._publisher.publish(tenant, (subject,))
+        ids = tuple(sealed.event.event_id for sealed in report.events)
+        return Receipt(appended.accepted, len(ids) - appended.accepted, appended.version, ids)
+
+    def _session(self, data: BehaviorData, key: SubjectKey) -> SealedSession | None:
+        if data.session_id is None:
+            return None
+        name = data.session_id.encode()
+        digest = hmac.digest(self._session_key, key.subject.bytes + name, hashlib.sha256)
+        sealed = key.seal("user_sessions", "client_session_sealed", name)
+        return SealedSession(UUID(bytes=digest[:16], version=4), sealed, data.device)
+
+
+def _sealed(event: Event, key: SubjectKey) -> SealedEvent:
+    payload = key.seal_json("user_behavior_events", "payload_sealed", dict(event.payload)) if event.payload else None
+    return SealedEvent(event, payload)
+
+
+def _sealed_feedback(data: BehaviorData, events: Sequence[Event], key: SubjectKey) -> list[SealedFeedback]:
+    behind = events[len(events) - len(data.feedback) :]
+    return [
+        SealedFeedback(
+            event.event_id,
+            said,
+            event.item_id,
+            key.seal_json("user_feedback", "payload_sealed", _words(said)),
+        )
+        for said, event in zip(data.feedback, behind, strict=True)
+    ]
+
+
+def _words(said: Feedback) -> dict[str, Any]:
+    return {"type": said.type, "aspect": said.aspect, "rating": said.rating, "comment": said.comment}
+
+
+def _announcement(events: Sequence[Event], key: SubjectKey) -> bytes:
+    items = list(dict.fromkeys(event.item_id for event in events if event.item_id))[:MAX_ANNOUNCED_ITEMS]
+    return key.seal_json("outbox", "body_sealed", {"events": len(events), "itemIds": items})

@@ -1,0 +1,1 @@
+"""What was learned of a person from what they did."""

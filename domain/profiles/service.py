@@ -1,0 +1,233 @@
+"""Use cases of profiles: learn from a batch of the log, and show a person what was learned of them.
+
+A profile is a pure function of the latest events of its person, so a batch that is delivered twice, late or in another
+order leaves the same profile.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.catalog.snapshot import CatalogSnapshot
+from domain.clock import Clock
+from domain.errors import DomainError, NotFound
+from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
+from domain.privacy.encryption import SubjectKey
+from domain.privacy.model import Subject
+from domain.profiles.facets import learn
+from domain.profiles.model import Facet, ItemFacets, LoggedEvent, Profile, facets_from_json, facets_to_json
+
+BATCH_SIZE = 100
+MAX_ATTEMPTS = 5
+"""How often an event that cannot be read is tried before it is set aside."""
+
+LEARNED_FROM = 1000
+"""The latest events of a person that their profile rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One row of the log, its payload still sealed."""
+
+    event_id: EventId
+    type: str
+    item_id: ItemId | None
+    occurred_at: datetime
+    payload_sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What was learned of one person.
+
+    Attributes:
+        learned_sealed: the facets.
+        announcement: the sealed body of the live update.
+        unreadable: events whose payload could not be read, by id, with the reason.
+    """
+
+    learned_sealed: bytes
+    announcement: bytes
+    unreadable: Mapping[EventId, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A profile's row."""
+
+    learned_sealed: bytes | None
+    event_count: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What came of one batch: events learned from, events set aside, and whose profiles changed."""
+
+    processed: int
+    set_aside: int
+    subjects: Mapping[TenantId, frozenset[SubjectId]]
+
+
+Learn = Callable[[TenantId, Mapping[SubjectId, Sequence[LogRow]]], Awaitable[Mapping[SubjectId, Lesson]]]
+
+
+class ProfileStore(Protocol):
+    """Profiles and the log that they are learned from."""
+
+    async def apply_batch(self, size: int, learn_from: Learn, now: datetime) -> BatchOutcome:
+        """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
+        ...
+
+    async def relearn(
+        self, tenant: TenantId, subjects: Sequence[SubjectId], learn_from: Learn, now: datetime
+    ) -> BatchOutcome:
+        """Write the profiles of `subjects` anew from their logs."""
+        ...
+
+    async def profile(self, tenant: TenantId, subject: SubjectId) -> StoredProfile | None:
+        """The profile's row, if something was learned."""
+        ...
+
+
+class Directory(Protocol):
+    """The part of the directory that profiles need."""
+
+    async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
+        """The person, or None."""
+        ...
+
+    async def resolve_many(self, tenant: TenantId, user_ids: Iterable[UserId]) -> dict[UserId, Subject]:
+        """The people among `user_ids` of whom something is kept."""
+        ...
+
+
+class SubjectKeys(Protocol):
+    """Where people's keys come from."""
+
+    async def keys_for(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
+        """The sealers of these people; those without a key are left out."""
+        ...
+
+
+class Catalog(Protocol):
+    """The part of the catalogue that profiles need."""
+
+    async def snapshot(self, tenant: TenantId) -> CatalogSnapshot:
+        """The catalogue as columns."""
+        ...
+
+
+class Publisher(Protocol):
+    """Who tells live updates once they are committed."""
+
+    async def publish(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
+        """Publish what waits for these people."""
+        ...
+
+
+class ProfileService:
+    """What was learned of people."""
+
+    def __init__(
+        self,
+        store: ProfileStore,
+        directory: Directory,
+        keys: SubjectKeys,
+        catalog: Catalog,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._keys = keys
+        self._catalog = catalog
+        self._publisher = publisher
+        self._clock = clock
+
+    async def profile(self, tenant: TenantId, user_id: UserId) -> Profile:
+        """A person's profile; its facets are empty if nothing may be learned of them.
+
+        Raises:
+            NotFound: nothing is kept of such a person.
+            ValidationFailed: `user_id` cannot be a user id.
+        """
+        subject = await self._directory.resolve(tenant, user_id)
+        if subject is None:
+            raise NotFound("There is no such user.", field="userId")
+        stored = await self._store.profile(tenant, subject.subject_id)
+        facets = await self._opened(subject, stored)
+        return Profile(
+            user_id=user_id,
+            privacy_level=subject.privacy_level,
+            facets=facets,
+            event_count=stored.event_count if stored else 0,
+            updated_at=stored.updated_at if stored else None,
+            version=subject.version,
+        )
+
+    async def learn_batch(self, size: int = BATCH_SIZE) -> BatchOutcome:
+        """Learn from up to `size` waiting events of whatever tenants, and tell the people whose profiles changed."""
+        outcome = await self._store.apply_batch(size, self._lessons, self._clock.now())
+        return await self._published(outcome)
+
+    async def relearn(self, tenant: TenantId, user_ids: Collection[UserId]) -> BatchOutcome:
+        """Learn the profiles of these people anew from their logs, as after an import."""
+        people = await self._directory.resolve_many(tenant, user_ids)
+        subjects = sorted(subject.subject_id for subject in people.values() if subject.collects)
+        outcome = await self._store.relearn(tenant, subjects, self._lessons, self._clock.now())
+        return await self._published(outcome)
+
+    async def _published(self, outcome: BatchOutcome) -> BatchOutcome:
+        for tenant, subjects in outcome.subjects.items():
+            await self._publisher.publish(tenant, subjects)
+        return outcome
+
+    async def _opened(self, subject: Subject, stored: StoredProfile | None) -> tuple[Facet, ...]:
+        if stored is None or stored.learned_sealed is None or not subject.personalizes:
+            return ()
+        keys = await self._keys.keys_for(subject.tenant, (subject.subject_id,))
+        key = keys.get(subject.subject_id)
+        if key is None:
+            return ()
+        return facets_from_json(key.open_json("user_profiles", "learned_sealed", stored.learned_sealed))
+
+    async def _lessons(
+        self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]]
+    ) -> Mapping[SubjectId, Lesson]:
+        keys = await self._keys.keys_for(tenant, logs)
+        snapshot = await self._catalog.snapshot(tenant)
+        return {subject: _lesson(rows, keys[subject], snapshot) for subject, rows in logs.items() if subject in keys}
+
+
+def _lesson(rows: Sequence[LogRow], key: SubjectKey, catalog: CatalogSnapshot) -> Lesson:
+    events: list[LoggedEvent] = []
+    unreadable: dict[EventId, str] = {}
+    for row in rows:
+        try:
+            events.append(LoggedEvent(row.event_id, row.type, row.item_id, row.occurred_at, _payload(row, key)))
+        except (DomainError, ValueError, TypeError) as error:
+            unreadable[row.event_id] = type(error).__name__
+    facets = learn(events, _item_facets(events, catalog))
+    learned = key.seal_json("user_profiles", "learned_sealed", facets_to_json(facets))
+    announcement = key.seal_json("outbox", "body_sealed", {"facets": [facet.name for facet in facets]})
+    return Lesson(learned, announcement, unreadable)
+
+
+def _payload(row: LogRow, key: SubjectKey) -> Mapping[str, Any]:
+    if row.payload_sealed is None:
+        return {}
+    payload = key.open_json("user_behavior_events", "payload_sealed", row.payload_sealed)
+    if not isinstance(payload, dict):
+        raise TypeError("a payload is an object")
+    return payload
+
+
+def _item_facets(events: Iterable[LoggedEvent], catalog: CatalogSnapshot) -> dict[ItemId, ItemFacets]:
+    facets: dict[ItemId, ItemFacets] = {}
+    for item_id in {event.item_id for event in events if event.item_id is not None}:
+        row = catalog.rows.get(item_id)
+        if row is not None and not catalog.sensitive[row]:
+            facets[item_id] = ItemFacets(catalog.kind_of(row).value, catalog.category_of(row), catalog.tags[row])
+    return facets

@@ -1,0 +1,170 @@
+"""Profiles in Postgres. A batch is taken, learned from and marked done in one transaction.
+
+The row locks of the claim last as long as that transaction, so a worker that dies lets go of its batch at once and
+nothing has to time out.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from domain.ids import EventId, ItemId, SubjectId, TenantId
+from domain.profiles.service import LEARNED_FROM, MAX_ATTEMPTS, BatchOutcome, Learn, Lesson, LogRow, StoredProfile
+from domain.realtime.model import UpdateKind
+from domain.realtime.store import announce_many
+from domain.storage.postgres import Database, Transaction
+
+# People are locked in one order everywhere, so that two batches never wait for each other in a circle.
+_LOCK_PEOPLE = """
+    SELECT subject_id FROM subjects
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND collects AND erased_at IS NULL
+    ORDER BY subject_id
+    FOR NO KEY UPDATE"""
+
+_READ_LOGS = """
+    SELECT log.subject_id, log.event_id, log.type, log.item_id, log.occurred_at, log.payload_sealed
+    FROM unnest($2::uuid[]) AS person (subject_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM user_behavior_events e
+        WHERE e.subject_id = person.subject_id AND e.tenant_id = $1 AND e.quarantined_at IS NULL
+        ORDER BY e.occurred_at DESC, e.event_id
+        LIMIT $3
+    ) AS log"""
+
+_WRITE_PROFILES = """
+    INSERT INTO user_profiles (tenant_id, updated_at, subject_id, learned_sealed, event_count)
+    SELECT $1, $2::timestamptz, * FROM unnest($3::uuid[], $4::bytea[], $5::bigint[])
+    ON CONFLICT (subject_id) DO UPDATE SET
+        learned_sealed = excluded.learned_sealed,
+        event_count = user_profiles.event_count + excluded.event_count,
+        updated_at = excluded.updated_at"""
+
+_RECOUNT = """
+    UPDATE user_profiles p
+    SET event_count = (SELECT count(*) FROM user_behavior_events e
+                       WHERE e.subject_id = p.subject_id AND e.processed_at IS NOT NULL)
+    WHERE p.tenant_id = $1 AND p.subject_id = ANY($2::uuid[])"""
+
+_MARK_PROCESSED = """
+    UPDATE user_behavior_events e SET processed_at = $2
+    FROM unnest($3::uuid[], $4::uuid[]) AS done (subject_id, event_id)
+    WHERE e.tenant_id = $1 AND e.subject_id = done.subject_id AND e.event_id = done.event_id"""
+
+_MARK_UNREADABLE = """
+    UPDATE user_behavior_events e SET
+        attempts = e.attempts + 1,
+        quarantined_at = CASE WHEN e.attempts + 1 >= $2 THEN $3::timestamptz END,
+        quarantine_reason = CASE WHEN e.attempts + 1 >= $2 THEN failed.reason END
+    FROM unnest($4::uuid[], $5::uuid[], $6::text[]) AS failed (subject_id, event_id, reason)
+    WHERE e.tenant_id = $1 AND e.subject_id = failed.subject_id AND e.event_id = failed.event_id"""
+
+Claim = dict[SubjectId, set[EventId]]
+
+
+class PostgresProfileStore:
+    """Profiles and the log that they are learned from, as a `ProfileStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def apply_batch(self, size: int, learn_from: Learn, now: datetime) -> BatchOutcome:
+        """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
+        processed = set_aside = 0
+        changed: dict[TenantId, frozenset[SubjectId]] = {}
+        async with self._database.dispatch() as tx:
+            for tenant, claim in (await _claimed(tx, size)).items():
+                await tx.see(tenant, claim)
+                lessons = await _learn(tx, tenant, claim, learn_from)
+                done, failed = _split(claim, lessons)
+                await _write(tx, tenant, {s: len(events) for s, events in done.items()}, lessons, now)
+                await _mark(tx, tenant, done, failed, now)
+                processed += sum(map(len, done.values()))
+                set_aside += len(failed)
+                changed[tenant] = frozenset(lessons)
+        return BatchOutcome(processed, set_aside, changed)
+
+    async def relearn(
+        self, tenant: TenantId, subjects: Sequence[SubjectId], learn_from: Learn, now: datetime
+    ) -> BatchOutcome:
+        """Write the profiles of `subjects` anew from their logs."""
+        async with self._database.transaction(tenant, subjects) as tx:
+            lessons = await _learn(tx, tenant, subjects, learn_from)
+            await _write(tx, tenant, dict.fromkeys(lessons, 0), lessons, now)
+            await tx.execute(_RECOUNT, tenant, list(lessons))
+        return BatchOutcome(0, 0, {tenant: frozenset(lessons)})
+
+    async def profile(self, tenant: TenantId, subject: SubjectId) -> StoredProfile | None:
+        """The profile's row, if something was learned."""
+        async with self._database.transaction(tenant, (subject,)) as tx:
+            row = await tx.row(
+                "SELECT learned_sealed, event_count, updated_at FROM user_profiles "
+                "WHERE tenant_id = $1 AND subject_id = $2",
+                tenant,
+                subject,
+            )
+        return None if row is None else StoredProfile(row["learned_sealed"], row["event_count"], row["updated_at"])
+
+
+async def _claimed(tx: Transaction, size: int) -> dict[TenantId, Claim]:
+    claims: dict[TenantId, Claim] = {}
+    for row in await tx.rows("SELECT tenant_id, subject_id, event_id FROM lock_behavior_batch($1)", size):
+        claim = claims.setdefault(TenantId(row["tenant_id"]), {})
+        claim.setdefault(SubjectId(row["subject_id"]), set()).add(EventId(row["event_id"]))
+    return claims
+
+
+async def _learn(
+    tx: Transaction, tenant: TenantId, subjects: Iterable[SubjectId], learn_from: Learn
+) -> Mapping[SubjectId, Lesson]:
+    people = [SubjectId(row["subject_id"]) for row in await tx.rows(_LOCK_PEOPLE, tenant, sorted(subjects))]
+    logs: defaultdict[SubjectId, list[LogRow]] = defaultdict(list)
+    for row in await tx.rows(_READ_LOGS, tenant, people, LEARNED_FROM):
+        item_id = None if row["item_id"] is None else ItemId(row["item_id"])
+        entry = LogRow(EventId(row["event_id"]), row["type"], item_id, row["occurred_at"], row["payload_sealed"])
+        logs[SubjectId(row["subject_id"])].append(entry)
+    return await learn_from(tenant, logs)
+
+
+def _split(claim: Claim, lessons: Mapping[SubjectId, Lesson]) -> tuple[Claim, list[tuple[SubjectId, EventId, str]]]:
+    """The claimed events that are done, and those that could not be read with the reason.
+
+    Events of a person who may no longer be learned of are done: they have no further effect.
+    """
+    done: Claim = {}
+    failed: list[tuple[SubjectId, EventId, str]] = []
+    for subject, events in claim.items():
+        unreadable = lessons[subject].unreadable if subject in lessons else {}
+        done[subject] = events - unreadable.keys()
+        failed += [(subject, event, unreadable[event]) for event in sorted(events & unreadable.keys())]
+    return done, failed
+
+
+async def _write(
+    tx: Transaction,
+    tenant: TenantId,
+    counts: Mapping[SubjectId, int],
+    lessons: Mapping[SubjectId, Lesson],
+    now: datetime,
+) -> None:
+    subjects = sorted(lessons)
+    if not subjects:
+        return
+    sealed = [lessons[subject].learned_sealed for subject in subjects]
+    await tx.execute(_WRITE_PROFILES, tenant, now, subjects, sealed, [counts[subject] for subject in subjects])
+    updates = [(subject, UpdateKind.PROFILE_UPDATED, lessons[subject].announcement) for subject in subjects]
+    await announce_many(tx, tenant, updates)
+
+
+async def _mark(
+    tx: Transaction,
+    tenant: TenantId,
+    done: Claim,
+    failed: Sequence[tuple[SubjectId, EventId, str]],
+    now: datetime,
+) -> None:
+    pairs = [(subject, event) for subject, events in done.items() for event in events]
+    if pairs:
+        await tx.execute(_MARK_PROCESSED, tenant, now, [s for s, _ in pairs], [e for _, e in pairs])
+    if failed:
+        subjects, events, reasons = zip(*failed, strict=True)
+        await tx.execute(_MARK_UNREADABLE, tenant, MAX_ATTEMPTS, now, subjects, events, reasons)

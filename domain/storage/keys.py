@@ -1,0 +1,74 @@
+"""Every name that this service gives to something in Redis, so that no key is without a builder and a lifetime.
+
+A key about a person carries `{tenant/subject}` as its Redis Cluster hash tag: what one script touches for one person
+lies in one slot. arq names its own queue keys; they are not listed here.
+"""
+
+from dataclasses import dataclass
+
+from domain.ids import SubjectId, TenantId
+
+USER_STREAM_TTL_SECONDS = 300
+TENANT_STREAM_TTL_SECONDS = 300
+RECOMMENDATIONS_TTL_SECONDS = 1_800
+PROFILE_TTL_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class RedisKey:
+    """A key and how long it lives after it was last written."""
+
+    name: str
+    ttl_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisChannel:
+    """A pub/sub channel; it stores nothing, so it has no lifetime."""
+
+    name: str
+
+
+def user_stream(tenant: TenantId, subject: SubjectId) -> RedisKey:
+    """The replay window of one person's live updates: a stream whose entry ids are `<version>-0`, bodies sealed."""
+    return RedisKey(f"rt:{{{tenant}/{subject}}}", USER_STREAM_TTL_SECONDS)
+
+
+def user_channel(tenant: TenantId, subject: SubjectId) -> RedisChannel:
+    """Where one person's live updates are published."""
+    return RedisChannel(f"rt:{{{tenant}/{subject}}}")
+
+
+def tenant_stream(tenant: TenantId) -> RedisKey:
+    """The newest update that concerns everyone of a tenant: a stream of one entry."""
+    return RedisKey(f"rtt:{{{tenant}}}", TENANT_STREAM_TTL_SECONDS)
+
+
+def tenant_channel(tenant: TenantId) -> RedisChannel:
+    """Where updates that concern everyone of a tenant are published."""
+    return RedisChannel(f"rtt:{{{tenant}}}")
+
+
+def cached_recommendations(
+    tenant: TenantId, subject: SubjectId, question: str, ttl_seconds: int = RECOMMENDATIONS_TTL_SECONDS
+) -> RedisKey:
+    """One answered recommendation request, sealed.
+
+    Args:
+        tenant: the tenant.
+        subject: whose recommendations these are.
+        question: digest of all that the answer depends on, the subject's version and the model's included, so that
+            a person's own action makes every earlier answer unreachable.
+        ttl_seconds: how long the answer may be served.
+    """
+    return RedisKey(f"rec:{{{tenant}/{subject}}}:{question}", ttl_seconds)
+
+
+def cached_profile(tenant: TenantId, subject: SubjectId, ttl_seconds: int = PROFILE_TTL_SECONDS) -> RedisKey:
+    """One person's profile as last read, sealed."""
+    return RedisKey(f"prof:{{{tenant}/{subject}}}", ttl_seconds)
+
+
+def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: int) -> RedisKey:
+    """How many calls `caller` (a pseudonym, never an external id) made to `operation` in the current window."""
+    return RedisKey(f"rate:{{{tenant}/{caller}}}:{operation}:{window_seconds}", window_seconds)
