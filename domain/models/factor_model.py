@@ -1,0 +1,148 @@
+"""The arrays that recommending needs, by name and checked: the one place where training and serving agree on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.ids import ItemId
+from domain.models.artifact import Artifact
+from domain.models.layout import CorruptArtifact
+
+_ARRAYS: Final = ("item_id_bytes", "item_id_offsets", "item_kinds", "item_factors", "popularity", "trend")
+
+
+@dataclass(frozen=True, slots=True)
+class ServingParameters:
+    """The scalars by which live history is turned into a user's vector and blended with popularity.
+
+    Attributes:
+        alpha: confidence of an average action, relative to the 1 of "never seen".
+        regularization: the ridge of every solved system.
+        weight_scale: mean weight of a positive (user, item) pair in training; live weights are divided by it.
+        recency_decay: positions after which an action counts 1/e of the newest one.
+        recency_floor: share of that decay which never fades.
+        popularity_strength: number of actions at which popularity and personal score weigh the same.
+    """
+
+    alpha: float
+    regularization: float
+    weight_scale: float
+    recency_decay: float
+    recency_floor: float
+    popularity_strength: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactorModel:
+    """n items in d dimensions; row i of every array is the same item, rows are in the order of the ids.
+
+    Attributes:
+        algorithm: what computed the factors.
+        item_ids: the n ids.
+        item_kinds: int8[n], codes of `ItemKind`.
+        factors: float32[n, d].
+        popularity: float32[n], people who took to the item, ever.
+        trend: float32[n], the same people, each fading with time since their last action on the item.
+        parameters: the scalars of serving.
+        rows: id -> row.
+    """
+
+    algorithm: str
+    item_ids: tuple[ItemId, ...]
+    item_kinds: NDArray[np.int8]
+    factors: NDArray[np.float32]
+    popularity: NDArray[np.float32]
+    trend: NDArray[np.float32]
+    parameters: ServingParameters
+    rows: Mapping[ItemId, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = {item_id: row for row, item_id in enumerate(self.item_ids)}
+        object.__setattr__(self, "rows", MappingProxyType(rows))
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def to_artifact(
+        self,
+        hyper_parameters: Mapping[str, str | int | float | None],
+        counts: Mapping[str, int],
+        metrics: Mapping[str, float],
+    ) -> Artifact:
+        """The model as an artifact; `hyper_parameters` are kept beside the scalars of serving."""
+        blob, offsets = _packed(self.item_ids)
+        arrays = (blob, offsets, self.item_kinds, self.factors, self.popularity, self.trend)
+        return Artifact(
+            algorithm=self.algorithm,
+            arrays=dict(zip(_ARRAYS, arrays, strict=True)),
+            parameters={**hyper_parameters, **asdict(self.parameters)},
+            counts=counts,
+            metrics=metrics,
+        )
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> "FactorModel":
+        """The model in an artifact; its arrays stay mapped.
+
+        Raises:
+            CorruptArtifact: an array or scalar is missing, has the wrong type or shape, or is not finite.
+        """
+        missing = [name for name in _ARRAYS if name not in artifact.arrays]
+        if missing:
+            raise CorruptArtifact(f"a model lacks the array {missing[0]}")
+        blob, offsets, kinds, factors, popularity, trend = (artifact.arrays[name] for name in _ARRAYS)
+        item_ids = _unpacked(blob, offsets)
+        count = len(item_ids)
+        _require_array("item_kinds", kinds, np.int8, (count,))
+        _require_array("item_factors", factors, np.float32, (count, factors.shape[-1] if factors.ndim else 0))
+        _require_array("popularity", popularity, np.float32, (count,))
+        _require_array("trend", trend, np.float32, (count,))
+        parameters = _serving_parameters(artifact.parameters)
+        model = cls(artifact.algorithm, item_ids, kinds, factors, popularity, trend, parameters)
+        if len(model.rows) != count:
+            raise CorruptArtifact("a model names an item twice")
+        return model
+
+
+def _packed(item_ids: Sequence[ItemId]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    encoded = [item_id.encode() for item_id in item_ids]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets
+
+
+def _unpacked(blob: NDArray[Any], offsets: NDArray[Any]) -> tuple[ItemId, ...]:
+    _require_array("item_id_bytes", blob, np.uint8, (blob.size,))
+    _require_array("item_id_offsets", offsets, np.int64, (max(offsets.size, 1),))
+    if offsets[0] != 0 or offsets[-1] != blob.size or np.any(offsets[1:] <= offsets[:-1]):
+        raise CorruptArtifact("a model's item ids do not fill their bytes")
+    text, bounds = blob.tobytes(), offsets.tolist()
+    try:
+        return tuple(ItemId(text[a:b].decode()) for a, b in pairwise(bounds))
+    except UnicodeDecodeError as error:
+        raise CorruptArtifact("a model's item ids are not text") from error
+
+
+def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise CorruptArtifact(f"a model's array {name} has the wrong type or shape")
+    if dtype is np.float32 and not np.isfinite(array).all():
+        raise CorruptArtifact(f"a model's array {name} holds a value that is not finite")
+
+
+def _serving_parameters(parameters: Mapping[str, str | int | float | None]) -> ServingParameters:
+    values: dict[str, float] = {}
+    for name in (entry.name for entry in fields(ServingParameters)):
+        value = parameters.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise CorruptArtifact(f"a model's parameter {name} is not a number within range")
+        values[name] = float(value)
+    for name in ("alpha", "regularization", "weight_scale", "recency_decay", "popularity_strength"):
+        if values[name] == 0:
+            raise CorruptArtifact(f"a model's parameter {name} must be above 0")
+    return ServingParameters(**values)
