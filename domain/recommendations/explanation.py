@@ -1,0 +1,102 @@
+"""Why each item of a page is on it: the parts of its score that speak for it, with the evidence behind them.
+
+Computed for the final page only: the contribution of every action to every item would cost more than ranking.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.ids import ItemId
+from domain.models.factor_model import FactorModel
+from domain.recommendations.blending import Scorer, Scores
+from domain.recommendations.model import Reason, ReasonCode, Source
+from domain.recommendations.popularity import trending
+
+EVIDENCE: Final = 3
+
+SOURCES: Final[Mapping[ReasonCode, Source]] = {
+    ReasonCode.SIMILAR_TO_YOUR_ACTIONS: Source.FACTORS,
+    ReasonCode.MATCHES_PREFERENCE: Source.PREFERENCES,
+    ReasonCode.TRENDING: Source.TREND,
+    ReasonCode.POPULAR: Source.POPULARITY,
+    ReasonCode.DISCOVERY: Source.CATALOGUE,
+}
+
+
+class Preferred(NamedTuple):
+    """What stated preferences add to an item's score, and the facets that it matches."""
+
+    gain: float
+    facets: tuple[str, ...]
+
+
+NOT_PREFERRED: Final = Preferred(0.0, ())
+
+
+class Explainer:
+    """Reasons for items of one model."""
+
+    def __init__(self, model: FactorModel, scorer: Scorer) -> None:
+        self._model = model
+        self._scorer = scorer
+        self._trending = trending(model.popularity, model.trend)
+
+    def explain(
+        self, rows: NDArray[np.int64], scores: Scores, preferred: Sequence[Preferred]
+    ) -> list[tuple[Reason, ...]]:
+        """At least one reason for each item, the heaviest first.
+
+        Args:
+            rows: int64[k], rows of the model; -1 for an item that it does not know.
+            scores: what the page was ranked by.
+            preferred: k entries, what preferences add to each item.
+        """
+        personal = self._personal(rows, scores)
+        return [
+            _weighed([*personal[place], *self._popular(int(row), scores), *_wanted(preferred[place])])
+            for place, row in enumerate(rows)
+        ]
+
+    def _personal(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
+        """The part of the user's own actions, for each item that they speak for more than for the average one."""
+        reasons: list[list[Reason]] = [[] for _ in rows]
+        user = scores.user
+        known = np.flatnonzero(rows >= 0)
+        if user is None or len(known) == 0:
+            return reasons
+        parts = self._scorer.fold_in.contributions(user, rows[known])
+        popular = scores.popularity_weight * self._scorer.popularity[rows[known]]
+        gains = scores.blended[rows[known]] - popular
+        for place, gain, contributions in zip(known, gains, parts, strict=True):
+            evidence = tuple(self._evidence(contributions, user.rows))
+            if gain > 0 and evidence:
+                reasons[place].append(Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, float(gain), evidence))
+        return reasons
+
+    def _evidence(self, contributions: NDArray[np.float64], history: NDArray[np.int64]) -> Iterator[ItemId]:
+        for place in np.argsort(-contributions, kind="stable")[:EVIDENCE]:
+            if contributions[place] > 0:
+                yield self._model.item_ids[int(history[place])]
+
+    def _popular(self, row: int, scores: Scores) -> Iterator[Reason]:
+        gain = scores.popularity_weight * float(self._scorer.popularity[row]) if row >= 0 else 0.0
+        if gain > 0:
+            code = ReasonCode.TRENDING if self._trending[row] else ReasonCode.POPULAR
+            yield Reason(code, gain)
+
+
+def _wanted(preferred: Preferred) -> Iterator[Reason]:
+    if preferred.gain > 0 and preferred.facets:
+        yield Reason(ReasonCode.MATCHES_PREFERENCE, preferred.gain, preferences=preferred.facets)
+
+
+def _weighed(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """The reasons with their gains turned into shares, the heaviest first."""
+    if not reasons:
+        return (Reason(ReasonCode.DISCOVERY, 1.0),)
+    total = sum(reason.weight for reason in reasons)
+    shares = [Reason(r.code, r.weight / total, r.evidence, r.preferences) for r in reasons]
+    return tuple(sorted(shares, key=lambda reason: -reason.weight))
