@@ -1,0 +1,39 @@
+"""`personalization api`: one API process, as a container or `up` runs it."""
+
+import click
+import uvicorn
+
+from domain.settings import load_settings
+
+GRACE_SECONDS = 10
+BACKLOG = 2048
+
+
+@click.command("api")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [default: 8080]")
+def command(host: str | None, port: int | None) -> None:
+    """Run one API process.
+
+    Needs PERSONALIZATION_DATABASE_URL, PERSONALIZATION_REDIS_URL and PERSONALIZATION_SECRET. On SIGTERM it stops
+    taking requests, finishes those under way and closes its sockets.
+
+    \b
+    Example:
+      personalization api --host 0.0.0.0 --port 8080
+    """
+    settings = load_settings(host=host, port=port)
+    uvicorn.run(
+        "graphql_api.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+    )

@@ -1,0 +1,25 @@
+"""How a command fails: one line that names the code, and an exit status that a script can act on."""
+
+from typing import IO, Any, Final
+
+import click
+
+from domain.errors import DomainError, ValidationFailed
+
+BAD_INPUT_STATUS: Final = 2
+FAILURE_STATUS: Final = 1
+
+
+class Failure(click.ClickException):
+    """An expected failure: exit status 2 if the input was wrong, else 1."""
+
+    def __init__(self, error: DomainError) -> None:
+        super().__init__(error.message)
+        self.exit_code = BAD_INPUT_STATUS if isinstance(error, ValidationFailed) else FAILURE_STATUS
+        self._error = error
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write `CODE: message (field)` to standard error."""
+        place = f" ({self._error.field})" if self._error.field and self._error.field not in self.message else ""
+        label = click.style(self._error.code, fg="red", bold=True)
+        click.echo(f"{label}: {self.message}{place}", file=file, err=True)

@@ -1,0 +1,113 @@
+"""What `up` does once and later finds done: tables, demo data, a first model.
+
+Everything that tells how far an earlier run came lies in the database, so a run that was killed is continued, whatever
+machine it is continued on. The example user's first receipt dates the demo: the same moment gives the same events, and
+events that are there already are not added again. Their consent to stated preferences is recorded last of all; it marks
+the demo as complete.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from domain.bootstrap import Services, migrate_database, open_services
+
+from cli.demo.behaviour import DEFAULT_SEED, DEFAULT_USERS, EXAMPLE_USER, UserHistory, demo_behaviour
+from cli.demo.catalogue import demo_catalogue
+from cli.loading import load_events
+from cli.output import counting, say, share, waiting
+from domain.ids import TenantId
+from domain.jobs.model import JobKind, JobState
+from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose
+from domain.privacy.receipts import ConsentReceipt, Evidence
+from domain.settings import Settings
+
+DEMO_TENANT: Final = TenantId("demo")
+DEMO_USERS: Final = DEFAULT_USERS
+EVIDENCE: Final = Evidence(policy_version="demo", source="demo data", legal_basis="demo data: made-up people")
+COMPLETE: Final = ConsentPurpose.STATED_PREFERENCES
+USERS_AT_ONCE: Final = 100
+POLL_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """The preparation of one installation.
+
+    Attributes:
+        settings: with the addresses of servers that answer.
+        demo_users: how many demo users to load into an empty database; 0 loads nothing.
+    """
+
+    settings: Settings
+    demo_users: int
+
+    async def prepare(self) -> None:
+        """Migrate, and load the demo data unless it is there. Raises what the database raises."""
+        with waiting("Bringing the database to the current schema"):
+            await migrate_database(self.settings)
+        async with open_services(self.settings) as services:
+            await services.catalog.ensure_tenant(DEMO_TENANT, "Demo")
+            if self.demo_users and await _lacks_demo(services):
+                await _load_demo(services, self.demo_users)
+
+    async def train(self) -> None:
+        """Have the worker train the first model of the demo, unless it has one; without one, popularity serves."""
+        if not self.demo_users or not self.settings.ml_enabled:
+            return
+        async with open_services(self.settings) as services:
+            if not await services.models.versions(DEMO_TENANT):
+                await _train(services)
+
+
+async def _lacks_demo(services: Services) -> bool:
+    receipts = await _receipts(services)
+    if any(receipt.purpose is COMPLETE for receipt in receipts):
+        return False
+    return bool(receipts) or await services.catalog.version(DEMO_TENANT) == 0
+
+
+async def _receipts(services: Services) -> list[ConsentReceipt]:
+    """The example user's receipts that this module wrote, oldest first."""
+    settings = await services.privacy.settings(DEMO_TENANT, EXAMPLE_USER)
+    return [receipt for receipt in reversed(settings.receipts) if receipt.source == EVIDENCE.source]
+
+
+async def _load_demo(services: Services, users: int) -> None:
+    await services.privacy.record_consents_bulk(DEMO_TENANT, [EXAMPLE_USER], evidence=EVIDENCE)
+    started_at = (await _receipts(services))[0].recorded_at
+    change = await services.catalog.upsert(DEMO_TENANT, demo_catalogue())
+    say(f"Demo catalogue: {change.inserted + change.unchanged + change.updated} items")
+    with counting("Demo users", users) as advance:
+        for histories in _batches(started_at, users):
+            await _load_histories(services, histories)
+            advance(len(histories))
+    await services.privacy.record_consents_bulk(DEMO_TENANT, [EXAMPLE_USER], evidence=EVIDENCE, purposes=[COMPLETE])
+
+
+async def _load_histories(services: Services, histories: Sequence[UserHistory]) -> None:
+    people = [history.user_id for history in histories]
+    await services.privacy.record_consents_bulk(DEMO_TENANT, people, evidence=EVIDENCE, purposes=OBSERVED_PURPOSES)
+    await load_events(services, DEMO_TENANT, [event for history in histories for event in history.events])
+
+
+def _batches(started_at: datetime, users: int) -> Iterator[list[UserHistory]]:
+    histories = demo_behaviour(DEFAULT_SEED, users, started_at)
+    while batch := list(islice(histories, USERS_AT_ONCE)):
+        yield batch
+
+
+async def _train(services: Services) -> None:
+    job_id = await services.jobs.enqueue(DEMO_TENANT, JobKind.RETRAIN)
+    with share("Training the first model") as progress:
+        job = await services.jobs.job(DEMO_TENANT, job_id)
+        while not job.finished:
+            progress(job.progress)
+            await asyncio.sleep(POLL_SECONDS)
+            job = await services.jobs.job(DEMO_TENANT, job_id)
+        progress(job.progress)
+    if job.state is JobState.FAILED:
+        say(f"No model was trained ({job.error}); recommendations follow popularity until one is.")

@@ -1,0 +1,68 @@
+"""`personalization models`: which versions a tenant has, which one serves, and how good each was on its hold-out."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+from domain.bootstrap import open_services
+
+from cli.installation import local_settings, reachable
+from cli.options import data_dir_option, json_option, tenant_option
+from cli.output import print_result, print_table
+from domain.ids import TenantId
+from domain.models.model import ModelRecord
+from domain.settings import Settings
+
+
+@click.group("models")
+def command() -> None:
+    """Look at a tenant's trained models.
+
+    \b
+    Example:
+      personalization models list --tenant demo
+    """
+
+
+@command.command("list")
+@tenant_option
+@data_dir_option
+@json_option
+def list_models(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
+    """List every version, the newest first; the champion is the one that serves.
+
+    \b
+    Example:
+      personalization models list --tenant demo --json
+    """
+    with reachable(local_settings(data_dir=data_dir)) as settings:
+        records = asyncio.run(_versions(settings, tenant))
+    if as_json:
+        print_result({"tenant": tenant, "models": [described(record) for record in records]})
+        return
+    rows = [(r.version, r.status.value, r.algorithm, f"{r.size_bytes / 1e6:.2f} MB", metrics_text(r)) for r in records]
+    print_table(f"Models of {tenant}", ("version", "status", "algorithm", "size", "metrics"), rows)
+
+
+def described(record: ModelRecord) -> dict[str, Any]:
+    """A version as commands print it in JSON."""
+    return {
+        "version": record.version,
+        "status": record.status.value,
+        "algorithm": record.algorithm,
+        "trained_at": record.trained_at.isoformat(),
+        "size_bytes": record.size_bytes,
+        "sha256": record.sha256,
+        "metrics": dict(record.metrics),
+    }
+
+
+def metrics_text(record: ModelRecord) -> str:
+    """A version's metrics on one line."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(record.metrics.items()))
+
+
+async def _versions(settings: Settings, tenant: TenantId) -> list[ModelRecord]:
+    async with open_services(settings) as services:
+        return await services.models.versions(tenant)

@@ -1,0 +1,29 @@
+"""Options that several commands share, so that one name means one thing everywhere."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import click
+
+from domain.errors import ValidationFailed
+from domain.ids import TenantId
+
+TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def _tenant(_context: click.Context, _parameter: click.Parameter, value: str) -> TenantId:
+    if TENANT.fullmatch(value) is None:
+        raise ValidationFailed("a tenant is 1 to 63 lower-case letters, digits and hyphens", field="--tenant")
+    return TenantId(value)
+
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the embedded servers, secrets and logs.  [default: .data]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line on standard output.")
+tenant_option = click.option(
+    "--tenant", required=True, metavar="SLUG", help="Whose data: lower-case letters, digits, hyphens."
+)

@@ -1,0 +1,72 @@
+"""What commands print: results on standard output, everything said along the way on standard error.
+
+A program that reads `--json` therefore reads exactly one line, and a person sees the rest.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Advance = Callable[[float], None]
+"""Told how much more is done."""
+
+console = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """A line for the person who waits; may carry rich markup."""
+    console.print(text, soft_wrap=True)
+
+
+def print_result(result: Mapping[str, object]) -> None:
+    """The result as one JSON line on standard output."""
+    click.echo(json.dumps(result, default=str, ensure_ascii=False, separators=(",", ":")))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """The result as a table on standard output."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console(highlight=False).print(table)
+
+
+@contextmanager
+def counting(what: str, total: float | None) -> Iterator[Advance]:
+    """A bar with a count on standard error while the block runs; `total` None when it is not known."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda amount: progress.advance(task, amount)
+
+
+@contextmanager
+def share(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar for work whose share done (0 to 1) is told from time to time."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A sign of life while something of unknown length happens; the line stays with the time it took."""
+    with Progress(
+        SpinnerColumn(finished_text="·"), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+    ) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield
+        progress.update(task, completed=1.0)

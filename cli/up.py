@@ -1,0 +1,129 @@
+"""`personalization up`: a whole service on one machine by one command, and nothing left of it when the command ends."""
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from cli.announcement import announce
+from cli.endpoints import Endpoints, wait_until_ready
+from cli.first_run import DEMO_USERS, FirstRun
+from cli.installation import local_settings
+from cli.options import data_dir_option
+from cli.output import say, waiting
+from cli.ports import require_free_port
+from cli.program import Program
+from cli.supervisor import Supervisor
+from domain.settings import PREFIX, Settings
+from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
+from domain.storage.embedded.folders import log_tail
+
+PROGRAMS = ("api", "worker")
+GRACE_SECONDS = 15.0
+
+
+@click.command("up")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on; 0 picks a free one.  [default: 8080]")
+@data_dir_option
+@click.option("--empty", is_flag=True, help="Load no demo data.")
+@click.option(
+    "--demo-users",
+    type=click.IntRange(1, DEMO_USERS),
+    default=DEMO_USERS,
+    show_default=True,
+    help="How many demo users.",
+)
+@click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON line on standard output.")
+def command(  # noqa: PLR0913, RUF100 - one parameter an option
+    host: str | None,
+    port: int | None,
+    data_dir: Path | None,
+    empty: bool,
+    demo_users: int,
+    as_json: bool,
+) -> None:
+    """Start everything on this machine: database, cache, demo data, model, API, worker.
+
+    A PostgreSQL and a Valkey are started under the data folder unless PERSONALIZATION_DATABASE_URL and
+    PERSONALIZATION_REDIS_URL name others. The first start loads demo data into the tenant `demo` and trains its first
+    model; later starts find both. Ctrl-C stops everything.
+
+    With --json, the line has: graphql, rest, ws, health, metrics, tenant, pid, token. The token is for development: it
+    has all scopes and may act for any user of the tenant.
+
+    \b
+    Example:
+      personalization up --port 8080 --data-dir .data
+    """
+    settings = local_settings(founding=True, host=host, port=_port(host, port), data_dir=data_dir)
+    require_free_port(settings.host, settings.port)
+    with Supervisor(report=say) as supervisor:
+        settings = _start_servers(supervisor, settings)
+        first_run = FirstRun(settings, demo_users=0 if empty else demo_users)
+        asyncio.run(first_run.prepare())
+        endpoints = Endpoints(settings.host, settings.port)
+        with waiting("Starting the API and the worker"):
+            programs = _start_programs(supervisor, settings)
+            wait_until_ready(endpoints, lambda: _ended(programs, settings.data_dir))
+        asyncio.run(first_run.train())
+        announce(settings, endpoints, as_json=as_json)
+        supervisor.wait()
+    sys.exit(supervisor.exit_status)
+
+
+def _port(host: str | None, port: int | None) -> int | None:
+    if port != 0:
+        return port
+    with socket.socket() as probe:
+        probe.bind((host or "127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start_servers(supervisor: Supervisor, settings: Settings) -> Settings:
+    addresses: dict[str, str] = {}
+    if settings.database_url is None:
+        with waiting("Starting PostgreSQL"):
+            addresses["database_url"] = supervisor.start(EmbeddedPostgres(settings.data_dir)).owner_url
+    if settings.redis_url is None:
+        with waiting("Starting Valkey"):
+            addresses["redis_url"] = supervisor.start(EmbeddedValkey(settings.data_dir)).url
+    return settings.model_copy(update=addresses)
+
+
+def _start_programs(supervisor: Supervisor, settings: Settings) -> list[Program]:
+    environment = {**os.environ, **_variables(settings)}
+    echo = sys.stderr if settings.debug else None
+    programs: list[Program] = []
+    for name in PROGRAMS:
+        # -P: a folder named `cli` where the service happens to be started is not ours.
+        argv = (sys.executable, "-P", "-m", "cli", name)
+        program = Program(name, argv, environment, settings.data_dir, echo=echo, grace_seconds=GRACE_SECONDS)
+        supervisor.start(program)
+        programs.append(program)
+    return programs
+
+
+def _ended(programs: list[Program], data_dir: Path) -> str | None:
+    for program in programs:
+        if (status := program.exit_status()) is not None:
+            return f"the {program.name} ended with status {status}:\n{log_tail(data_dir, program.name)}"
+    return None
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """The settings that differ from this process's own environment, as variables."""
+    shared = {
+        "ENVIRONMENT": settings.environment.value,
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "SECRET": settings.secret and settings.secret.get_secret_value(),
+        "JWT_SECRET": settings.jwt_secret and settings.jwt_secret.get_secret_value(),
+    }
+    return {PREFIX + name: value for name, value in shared.items() if value}

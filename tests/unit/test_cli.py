@@ -1,0 +1,102 @@
+"""The command line without a service behind it: help, errors, exit statuses, tokens."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import jwt
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.endpoints import Endpoints
+from cli.main import COMMANDS, main
+
+
+def run(*arguments: str, **variables: str) -> Result:
+    return CliRunner().invoke(main, arguments, env={"PERSONALIZATION_DATA_DIR": None, **variables})
+
+
+def test_help_loads_no_heavy_module() -> None:
+    probe = "import sys; from cli.main import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    loaded = set(shown.stdout.splitlines()[-1].split())
+    assert loaded.isdisjoint({"asyncio", "asyncpg", "numpy", "pydantic", "redis", "rich", "strawberry", "uvicorn"})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_an_example(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    shown = run(name, "--help")
+    assert shown.exit_code == 0
+    assert "Example:" in shown.stdout
+    assert COMMANDS[name][1] in " ".join(shown.stdout.split())
+
+
+def test_an_unknown_command_is_wrong_input() -> None:
+    assert run("down").exit_code == 2
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    asked = ("token", "--tenant", "demo", "--user", "u", "--scopes", "act_as", "--data-dir", str(tmp_path))
+    shown = run(*asked, PERSONALIZATION_CACHE_TTLS="5")
+    assert shown.exit_code == 2
+    assert shown.stderr.count("\n") == 1
+    assert shown.stderr.startswith("VALIDATION: unknown setting PERSONALIZATION_CACHE_TTLS")
+    assert "PERSONALIZATION_CACHE_TTL?" in shown.stderr
+
+
+def test_a_token_says_what_was_asked_for(tmp_path: Path) -> None:
+    asked = ("--tenant", "demo", "--user", "ana", "--scopes", "profile:read act_as", "--ttl", "60")
+    shown = run("token", *asked, "--data-dir", str(tmp_path), "--json")
+    answer = json.loads(shown.stdout)
+    secret = json.loads((tmp_path / "secrets" / "secrets.json").read_text())["jwt_secret"]
+    claims = jwt.decode(answer["token"], secret, algorithms=["HS256"], audience="personalization")
+    assert (claims["tenant"], claims["sub"]) == ("demo", "ana")
+    assert set(claims["scope"].split()) == {"profile:read", "act_as"}
+    assert claims["exp"] - claims["iat"] == 60
+
+
+def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
+    asked = ("token", "--tenant", "demo", "--user", "ana", "--scopes", "act_as", "--data-dir", str(tmp_path))
+    run(*asked)
+    file = tmp_path / "secrets" / "secrets.json"
+    first = file.read_text()
+    run(*asked)
+    assert file.read_text() == first
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_production_never_invents_a_secret(tmp_path: Path) -> None:
+    asked = ("token", "--tenant", "demo", "--user", "ana", "--scopes", "act_as", "--data-dir", str(tmp_path))
+    shown = run(*asked, PERSONALIZATION_ENVIRONMENT="production")
+    assert shown.exit_code == 2
+    assert "PERSONALIZATION_JWT_SECRET" in shown.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--tenant", "demo", "--scopes", "profile:reed"), "did you mean profile:read?"),
+        (("--tenant", "Demo!", "--scopes", "act_as"), "tenant"),
+    ],
+)
+def test_a_token_for_something_impossible_is_refused(arguments: tuple[str, ...], hint: str, tmp_path: Path) -> None:
+    shown = run("token", "--user", "ana", *arguments, "--data-dir", str(tmp_path))
+    assert shown.exit_code == 2
+    assert hint in shown.stderr
+
+
+def test_a_listener_on_every_address_is_reached_by_loopback() -> None:
+    assert Endpoints("::", 8080).graphql == "http://127.0.0.1:8080/graphql"
+    assert Endpoints("::1", 8080).ws == "ws://[::1]:8080/graphql"
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    command = [sys.executable, "-P", "-m", "cli", "--version"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
+    assert "0." in shown.stdout
