@@ -70,16 +70,17 @@ class Explainer:
         parts = self._scorer.fold_in.contributions(user, rows[known])
         popular = scores.popularity_weight * self._scorer.popularity[rows[known]]
         gains = scores.blended[rows[known]] - popular
-        for place, gain, contributions in zip(known, gains, parts, strict=True):
-            evidence = tuple(self._evidence(contributions, user.rows))
+        for place, gain, evidence in zip(known.tolist(), gains.tolist(), self._evidence(parts, user.rows), strict=True):
             if gain > 0 and evidence:
-                reasons[place].append(Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, float(gain), evidence))
+                reasons[place].append(Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, gain, evidence))
         return reasons
 
-    def _evidence(self, contributions: NDArray[np.float64], history: NDArray[np.int64]) -> Iterator[ItemId]:
-        for place in np.argsort(-contributions, kind="stable")[:EVIDENCE]:
-            if contributions[place] > 0:
-                yield self._model.item_ids[int(history[place])]
+    def _evidence(self, contributions: NDArray[np.float64], history: NDArray[np.int64]) -> Iterator[tuple[ItemId, ...]]:
+        """For each row of contributions, float64[k, h], the history items that add most, if they add at all."""
+        strongest = np.argsort(-contributions, axis=1, kind="stable")[:, :EVIDENCE]
+        adds = np.take_along_axis(contributions, strongest, axis=1) > 0
+        for rows, positive in zip(history[strongest], adds, strict=True):
+            yield tuple(self._model.item_ids[row] for row in rows[positive].tolist())
 
     def _popular(self, row: int, scores: Scores) -> Iterator[Reason]:
         gain = scores.popularity_weight * float(self._scorer.popularity[row]) if row >= 0 else 0.0
