@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.errors import ValidationFailed
-from domain.ids import EventId, ItemId
+from domain.ids import EventId, ItemId, SubjectId
 
 MAX_ENTRIES = 1000
 MAX_TEXT = 512
@@ -204,6 +204,15 @@ class Backlog:
     waiting: int
     oldest_received_at: datetime | None
     quarantined: int
+
+
+class TrainingRow(NamedTuple):
+    """What a training sees of one event."""
+
+    subject_id: SubjectId
+    item_id: ItemId
+    type: str
+    occurred_at: datetime
 
 
 def plausible_moment(moment: datetime | None, now: datetime, place: str) -> datetime:

@@ -6,7 +6,7 @@ updates are told at once.
 
 import hashlib
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -126,8 +126,8 @@ class SubjectKeys(Protocol):
 class Publisher(Protocol):
     """Who tells live updates once they are committed."""
 
-    async def publish(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
-        """Publish what waits for these people."""
+    async def publish(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
+        """Publish what waits for these people; how many updates."""
         ...
 
 

@@ -1,14 +1,15 @@
 """The log in Postgres: rows of one call are written in one transaction, which consent guards from inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 
-from domain.behavior.model import Backlog, Interaction
+from domain.behavior.model import Backlog, Interaction, TrainingRow
 from domain.behavior.service import Appended, Report, SealedEvent, SealedFeedback, SealedSession
 from domain.errors import ConsentRequired
 from domain.ids import EventId, SubjectId, TenantId
 from domain.realtime.model import UpdateKind
-from domain.realtime.store import announce
-from domain.storage.postgres import Database, Transaction
+from domain.realtime.store import Outbox
+from domain.storage.postgres import Database, Isolation, Transaction
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
 _LOCK_COLLECTING = """
@@ -23,6 +24,27 @@ _ADD_EVENTS = """
     FROM unnest($5::uuid[], $6::text[], $7::text[], $8::real[], $9::timestamptz[], $10::bytea[])
     ON CONFLICT (subject_id, event_id) DO NOTHING
     RETURNING event_id"""
+
+# The join guards consent at this moment: it may have been withdrawn since the events were sealed.
+_ADD_IMPORTED = """
+    WITH added AS (
+        INSERT INTO user_behavior_events
+            (tenant_id, received_at, processed_at, subject_id, event_id, type, item_id, value, occurred_at,
+             payload_sealed)
+        SELECT $1, $2::timestamptz, $2::timestamptz, e.*
+        FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::real[], $8::timestamptz[], $9::bytea[])
+            AS e (subject_id, event_id, type, item_id, value, occurred_at, payload_sealed)
+        WHERE e.subject_id IN (
+            SELECT subject_id FROM subjects
+            WHERE tenant_id = $1 AND subject_id = ANY($10::uuid[]) AND collects AND erased_at IS NULL)
+        ON CONFLICT (subject_id, event_id) DO NOTHING
+        RETURNING 1)
+    SELECT count(*) FROM added"""
+
+# A snapshot for training: rows of whoever agreed to it, which row-level security sees to.
+_TRAINING_ROWS = """
+    SELECT subject_id, item_id, type, occurred_at FROM user_behavior_events
+    WHERE tenant_id = $1 AND item_id IS NOT NULL"""
 
 _ADD_FEEDBACK = """
     INSERT INTO user_feedback (tenant_id, subject_id, occurred_at, feedback_id, sentiment, item_id, payload_sealed)
@@ -47,8 +69,9 @@ _TOUCH_SESSION = """
 class PostgresBehaviorStore:
     """The log, as a `BehaviorStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
+        self._outbox = outbox
 
     async def append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Appended:
         """Add a report; events that are there already are left alone, and nothing is announced for them."""
@@ -63,7 +86,8 @@ class PostgresBehaviorStore:
             await _add_interactions(tx, tenant, subject, report, added)
             if report.session is not None:
                 await _touch_session(tx, tenant, subject, report, report.session, len(added))
-            version = await announce(tx, tenant, subject, UpdateKind.INTERACTION_TRACKED, report.announcement)
+            kind = UpdateKind.INTERACTION_TRACKED
+            version = await self._outbox.announce(tx, tenant, subject, kind, report.announcement)
         return Appended(len(added), version)
 
     async def backlog(self) -> Backlog:
@@ -73,6 +97,54 @@ class PostgresBehaviorStore:
         if row is None:
             return Backlog(0, None, 0)
         return Backlog(row["waiting"], row["oldest_received_at"], row["quarantined"])
+
+
+class PostgresImportStore:
+    """The log as imports write it, as an `ImportStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append_many(
+        self, tenant: TenantId, events: Sequence[tuple[SubjectId, SealedEvent]], received_at: datetime
+    ) -> int:
+        """Add events as already learned from, for those people who agree at this moment; how many were new."""
+        if not events:
+            return 0
+        subjects, sealed = zip(*events, strict=True)
+        people = list(dict.fromkeys(subjects))
+        async with self._database.transaction(tenant, people) as tx:
+            added = await tx.value(
+                _ADD_IMPORTED,
+                tenant,
+                received_at,
+                subjects,
+                [entry.event.event_id for entry in sealed],
+                [entry.event.type for entry in sealed],
+                [entry.event.item_id for entry in sealed],
+                [entry.event.value for entry in sealed],
+                [entry.event.occurred_at for entry in sealed],
+                [entry.payload_sealed for entry in sealed],
+                people,
+            )
+        return int(added)
+
+
+class TrainingLog:
+    """The log as the trainer sees it: consented rows, no sealed field, one snapshot for the whole reading.
+
+    Args:
+        database: logged in as the trainer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def chunks(self, tenant: TenantId) -> AsyncIterator[list[TrainingRow]]:
+        """Every row about a catalogue item, in chunks, in no particular order."""
+        async with self._database.transaction(tenant, isolation=Isolation.REPEATABLE_READ) as tx:
+            async for rows in tx.stream(_TRAINING_ROWS, tenant):
+                yield [TrainingRow(row["subject_id"], row["item_id"], row["type"], row["occurred_at"]) for row in rows]
 
 
 async def _add_events(tx: Transaction, tenant: TenantId, subject: SubjectId, report: Report) -> set[EventId]:

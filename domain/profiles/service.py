@@ -122,8 +122,8 @@ class Catalog(Protocol):
 class Publisher(Protocol):
     """Who tells live updates once they are committed."""
 
-    async def publish(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
-        """Publish what waits for these people."""
+    async def publish(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
+        """Publish what waits for these people; how many updates."""
         ...
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from domain.ids import EventId, ItemId, SubjectId, TenantId
 from domain.profiles.service import LEARNED_FROM, MAX_ATTEMPTS, BatchOutcome, Learn, Lesson, LogRow, StoredProfile
 from domain.realtime.model import UpdateKind
-from domain.realtime.store import announce_many
+from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction
 
 # People are locked in one order everywhere, so that two batches never wait for each other in a circle.
@@ -64,8 +64,9 @@ Claim = dict[SubjectId, set[EventId]]
 class PostgresProfileStore:
     """Profiles and the log that they are learned from, as a `ProfileStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
+        self._outbox = outbox
 
     async def apply_batch(self, size: int, learn_from: Learn, now: datetime) -> BatchOutcome:
         """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
@@ -76,7 +77,7 @@ class PostgresProfileStore:
                 await tx.see(tenant, claim)
                 lessons = await _learn(tx, tenant, claim, learn_from)
                 done, failed = _split(claim, lessons)
-                await _write(tx, tenant, {s: len(events) for s, events in done.items()}, lessons, now)
+                await self._write(tx, tenant, {s: len(events) for s, events in done.items()}, lessons, now)
                 await _mark(tx, tenant, done, failed, now)
                 processed += sum(map(len, done.values()))
                 set_aside += len(failed)
@@ -89,7 +90,7 @@ class PostgresProfileStore:
         """Write the profiles of `subjects` anew from their logs."""
         async with self._database.transaction(tenant, subjects) as tx:
             lessons = await _learn(tx, tenant, subjects, learn_from)
-            await _write(tx, tenant, dict.fromkeys(lessons, 0), lessons, now)
+            await self._write(tx, tenant, dict.fromkeys(lessons, 0), lessons, now)
             await tx.execute(_RECOUNT, tenant, list(lessons))
         return BatchOutcome(0, 0, {tenant: frozenset(lessons)})
 
@@ -103,6 +104,22 @@ class PostgresProfileStore:
                 subject,
             )
         return None if row is None else StoredProfile(row["learned_sealed"], row["event_count"], row["updated_at"])
+
+    async def _write(
+        self,
+        tx: Transaction,
+        tenant: TenantId,
+        counts: Mapping[SubjectId, int],
+        lessons: Mapping[SubjectId, Lesson],
+        now: datetime,
+    ) -> None:
+        subjects = sorted(lessons)
+        if not subjects:
+            return
+        sealed = [lessons[subject].learned_sealed for subject in subjects]
+        await tx.execute(_WRITE_PROFILES, tenant, now, subjects, sealed, [counts[subject] for subject in subjects])
+        updates = [(subject, UpdateKind.PROFILE_UPDATED, lessons[subject].announcement) for subject in subjects]
+        await self._outbox.announce_many(tx, tenant, updates)
 
 
 async def _claimed(tx: Transaction, size: int) -> dict[TenantId, Claim]:
@@ -137,22 +154,6 @@ def _split(claim: Claim, lessons: Mapping[SubjectId, Lesson]) -> tuple[Claim, li
         done[subject] = events - unreadable.keys()
         failed += [(subject, event, unreadable[event]) for event in sorted(events & unreadable.keys())]
     return done, failed
-
-
-async def _write(
-    tx: Transaction,
-    tenant: TenantId,
-    counts: Mapping[SubjectId, int],
-    lessons: Mapping[SubjectId, Lesson],
-    now: datetime,
-) -> None:
-    subjects = sorted(lessons)
-    if not subjects:
-        return
-    sealed = [lessons[subject].learned_sealed for subject in subjects]
-    await tx.execute(_WRITE_PROFILES, tenant, now, subjects, sealed, [counts[subject] for subject in subjects])
-    updates = [(subject, UpdateKind.PROFILE_UPDATED, lessons[subject].announcement) for subject in subjects]
-    await announce_many(tx, tenant, updates)
 
 
 async def _mark(

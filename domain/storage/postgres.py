@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from enum import StrEnum
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -30,6 +31,13 @@ _UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectN
 
 statements_run: ContextVar[list[str] | None] = ContextVar("statements_run", default=None)
 """When set to a list, every statement sent in this context is appended to it (for SQL counts and debug timings)."""
+
+
+class Isolation(StrEnum):
+    """What a transaction sees of others that commit while it runs."""
+
+    READ_COMMITTED = "READ COMMITTED"
+    REPEATABLE_READ = "REPEATABLE READ"
 
 
 class Transaction:
@@ -81,10 +89,24 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, tenant: TenantId, subjects: Iterable[SubjectId] = (), *, isolation: str = "READ COMMITTED"
+        self,
+        tenant: TenantId,
+        subjects: Iterable[SubjectId] = (),
+        *,
+        isolation: Isolation = Isolation.READ_COMMITTED,
+        durable: bool = True,
     ) -> AsyncIterator[Transaction]:
-        """A transaction about `subjects` of `tenant`; commits when the block ends, rolls back when it raises."""
-        opening = f"BEGIN ISOLATION LEVEL {isolation}; {_context_sql(tenant, subjects)}"
+        """A transaction about `subjects` of `tenant`; commits when the block ends, rolls back when it raises.
+
+        Args:
+            tenant: whose rows.
+            subjects: the people whose rows can be seen and written.
+            isolation: what it sees of concurrent commits.
+            durable: False does not wait for the disk: a crash of Postgres may lose it, whole.
+        """
+        opening = f"BEGIN ISOLATION LEVEL {isolation.value}; {_context_sql(tenant, subjects)}"
+        if not durable:
+            opening += "; SET LOCAL synchronous_commit = off"
         async with self._connection() as connection:
             await connection.execute(opening)
             try:

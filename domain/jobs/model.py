@@ -1,0 +1,58 @@
+"""A piece of work off the request path and the states it goes through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from domain.ids import JobId, TenantId
+
+MAX_ATTEMPTS = 5
+HEARTBEAT_SECONDS = 5.0
+ABANDONED_AFTER = timedelta(seconds=30)
+"""A running job whose heartbeat is older than this has lost its worker."""
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    RETRAIN = "retrain"
+
+
+class JobState(StrEnum):
+    """Where a job is; the last two are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job's row.
+
+    Attributes:
+        progress: 0 to 1.
+        attempts: how often a worker has started it.
+        result: what it answered, once done.
+        error: why it failed, for a person.
+    """
+
+    job_id: JobId
+    tenant: TenantId
+    kind: JobKind
+    state: JobState
+    arguments: Mapping[str, Any]
+    progress: float
+    attempts: int
+    result: Mapping[str, Any] | None
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in {JobState.DONE, JobState.FAILED}

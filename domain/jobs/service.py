@@ -1,0 +1,176 @@
+"""Work off the request path: a row remembers it, the queue only wakes a worker.
+
+A wake-up that is lost costs a few seconds: workers also sweep the rows for what is queued, or was left running by a
+worker that died.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import uuid4
+
+import structlog
+
+from domain.clock import Clock
+from domain.errors import DomainError, NotFound
+from domain.ids import JobId, TenantId
+from domain.jobs.model import ABANDONED_AFTER, HEARTBEAT_SECONDS, Job, JobKind
+
+OVERDUE_AFTER = timedelta(seconds=5)
+"""A queued job of this age was not woken."""
+
+log = structlog.get_logger(__name__)
+
+Report = Callable[[float], None]
+Handler = Callable[[Job, Report], Awaitable[Mapping[str, Any]]]
+
+
+class JobStore(Protocol):
+    """The rows."""
+
+    async def add(
+        self, job_id: JobId, tenant: TenantId, kind: JobKind, arguments: Mapping[str, Any], at: datetime
+    ) -> None:
+        """Write a queued job. Raises `NotFound` for an unknown tenant."""
+        ...
+
+    async def unfinished(self, tenant: TenantId, kind: JobKind) -> Job | None:
+        """The oldest job of that kind which is not finished."""
+        ...
+
+    async def get(self, tenant: TenantId, job_id: JobId) -> Job | None:
+        """A job of that tenant."""
+        ...
+
+    async def start(self, job_id: JobId, now: datetime, abandoned_before: datetime) -> Job | None:
+        """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
+        ...
+
+    async def beat(self, job_id: JobId, progress: float, now: datetime) -> None:
+        """Say that its worker is alive."""
+        ...
+
+    async def finish(self, job_id: JobId, result: Mapping[str, Any], now: datetime) -> None:
+        """It is done."""
+        ...
+
+    async def fail(self, job_id: JobId, error: str, now: datetime, *, final: bool) -> None:
+        """It did not work; it goes back to the queue unless that was final or its attempts are used up."""
+        ...
+
+    async def overdue(self, queued_before: datetime, abandoned_before: datetime) -> list[JobId]:
+        """Jobs of all tenants that somebody should take now."""
+        ...
+
+
+class Waker(Protocol):
+    """What tells a worker to look."""
+
+    async def wake(self, job_id: JobId) -> None:
+        """Tell some worker that `job_id` waits; may be lost."""
+        ...
+
+
+class JobQueue:
+    """Where work is handed in and asked after."""
+
+    def __init__(self, store: JobStore, waker: Waker, clock: Clock) -> None:
+        self._store = store
+        self._waker = waker
+        self._clock = clock
+
+    async def enqueue(self, tenant: TenantId, kind: JobKind, arguments: Mapping[str, Any] | None = None) -> JobId:
+        """Hand in a job; a job of the same kind that has not finished yet is answered instead of a second one.
+
+        Raises:
+            NotFound: there is no such tenant.
+        """
+        waiting = await self._store.unfinished(tenant, kind)
+        if waiting is not None:
+            return waiting.job_id
+        job_id = JobId(uuid4())
+        await self._store.add(job_id, tenant, kind, arguments or {}, self._clock.now())
+        await self._waker.wake(job_id)
+        return job_id
+
+    async def job(self, tenant: TenantId, job_id: JobId) -> Job:
+        """A job's state and progress.
+
+        Raises:
+            NotFound: the tenant has no such job.
+        """
+        job = await self._store.get(tenant, job_id)
+        if job is None:
+            raise NotFound("There is no such job.", field="jobId")
+        return job
+
+
+class JobRunner:
+    """The worker's side: takes jobs, keeps their heartbeat, and notes what came of them."""
+
+    def __init__(self, store: JobStore, handlers: Mapping[JobKind, Handler], clock: Clock) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._clock = clock
+
+    async def run(self, job_id: JobId) -> bool:
+        """Run a job unless another worker has it; whether this call ran it."""
+        now = self._clock.now()
+        job = await self._store.start(job_id, now, now - ABANDONED_AFTER)
+        if job is None:
+            return False
+        progress = _Progress()
+        heart = asyncio.create_task(self._beat(job_id, progress))
+        try:
+            result = await self._handlers[job.kind](job, progress.report)
+        except DomainError as error:
+            await self._store.fail(job_id, f"{error.code}: {error.message}", self._clock.now(), final=True)
+            log.warning("job_failed", job_id=str(job_id), kind=job.kind, code=error.code, reason=error.message)
+        except Exception:
+            await self._store.fail(
+                job_id, "an unexpected failure; see the worker's log", self._clock.now(), final=False
+            )
+            log.exception("job_broke", job_id=str(job_id), kind=job.kind)
+        else:
+            await self._store.finish(job_id, result, self._clock.now())
+        finally:
+            heart.cancel()
+            with suppress(asyncio.CancelledError):
+                await heart
+        return True
+
+    async def sweep(self) -> int:
+        """Run what was not woken or has lost its worker, one after the other; how many were run."""
+        now = self._clock.now()
+        overdue = await self._store.overdue(now - OVERDUE_AFTER, now - ABANDONED_AFTER)
+        return sum([await self.run(job_id) for job_id in overdue])
+
+    async def _beat(self, job_id: JobId, progress: "_Progress") -> None:
+        while True:
+            await progress.wait(HEARTBEAT_SECONDS)
+            try:
+                await self._store.beat(job_id, progress.value, self._clock.now())
+            except DomainError as error:
+                log.warning("heartbeat_missed", job_id=str(job_id), code=error.code)
+                await asyncio.sleep(1)
+
+
+class _Progress:
+    """The latest progress, settable from any thread; waiting ends at the next change of one per cent."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    def report(self, value: float) -> None:
+        if value >= self.value + 0.01 or value >= 1:
+            self.value = min(value, 1.0)
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def wait(self, at_most_seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), at_most_seconds)
+        self._changed.clear()

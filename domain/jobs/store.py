@@ -1,0 +1,186 @@
+"""Job rows in Postgres, which hold nobody's data and so need no subject; and the queue in Redis that wakes workers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.exceptions import RedisError
+
+from domain.errors import NotFound
+from domain.ids import JobId, TenantId
+from domain.jobs.model import MAX_ATTEMPTS, Job, JobKind, JobState
+from domain.storage.postgres import Database
+
+RUN_JOB = "run_job"
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresJobStore:
+    """The rows, as a `JobStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self, job_id: JobId, tenant: TenantId, kind: JobKind, arguments: Mapping[str, Any], at: datetime
+    ) -> None:
+        """Write a queued job."""
+        async with self._database.dispatch() as tx:
+            try:
+                await tx.execute(
+                    "INSERT INTO jobs (job_id, tenant_id, kind, state, arguments, created_at) "
+                    "VALUES ($1, $2, $3, 'queued', $4::jsonb, $5)",
+                    job_id,
+                    tenant,
+                    kind.value,
+                    orjson.dumps(dict(arguments)).decode(),
+                    at,
+                )
+            except asyncpg.ForeignKeyViolationError as error:
+                raise NotFound("There is no such tenant.", field="tenant") from error
+
+    async def unfinished(self, tenant: TenantId, kind: JobKind) -> Job | None:
+        """The oldest job of that kind which is not finished."""
+        return await self._one(
+            "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND tenant_id = $1 AND kind = $2 "
+            "ORDER BY created_at LIMIT 1",
+            tenant,
+            kind.value,
+        )
+
+    async def get(self, tenant: TenantId, job_id: JobId) -> Job | None:
+        """A job of that tenant."""
+        return await self._one("SELECT * FROM jobs WHERE job_id = $1 AND tenant_id = $2", job_id, tenant)
+
+    async def start(self, job_id: JobId, now: datetime, abandoned_before: datetime) -> Job | None:
+        """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
+        return await self._one(
+            "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = $2, "
+            "started_at = coalesce(started_at, $2), progress = 0 "
+            "WHERE job_id = $1 AND attempts < $4 "
+            "AND (state = 'queued' OR state = 'running' AND heartbeat_at < $3) RETURNING *",
+            job_id,
+            now,
+            abandoned_before,
+            MAX_ATTEMPTS,
+        )
+
+    async def beat(self, job_id: JobId, progress: float, now: datetime) -> None:
+        """Say that its worker is alive."""
+        await self._execute(
+            "UPDATE jobs SET heartbeat_at = $2, progress = $3 WHERE job_id = $1 AND state = 'running'",
+            job_id,
+            now,
+            progress,
+        )
+
+    async def finish(self, job_id: JobId, result: Mapping[str, Any], now: datetime) -> None:
+        """It is done."""
+        await self._execute(
+            "UPDATE jobs SET state = 'done', result = $2::jsonb, error = NULL, progress = 1, finished_at = $3 "
+            "WHERE job_id = $1",
+            job_id,
+            orjson.dumps(dict(result)).decode(),
+            now,
+        )
+
+    async def fail(self, job_id: JobId, error: str, now: datetime, *, final: bool) -> None:
+        """It did not work; it goes back to the queue unless that was final or its attempts are used up."""
+        await self._execute(
+            "UPDATE jobs SET error = $2, state = CASE WHEN $4 OR attempts >= $5 THEN 'failed' ELSE 'queued' END, "
+            "finished_at = CASE WHEN $4 OR attempts >= $5 THEN $3::timestamptz END WHERE job_id = $1",
+            job_id,
+            error,
+            now,
+            final,
+            MAX_ATTEMPTS,
+        )
+
+    async def overdue(self, queued_before: datetime, abandoned_before: datetime) -> list[JobId]:
+        """Jobs of all tenants that somebody should take now; one that used up its attempts is closed on the way."""
+        async with self._database.dispatch() as tx:
+            await tx.execute(
+                "UPDATE jobs SET state = 'failed', error = 'its worker died too often', finished_at = heartbeat_at "
+                "WHERE state = 'running' AND heartbeat_at < $1 AND attempts >= $2",
+                abandoned_before,
+                MAX_ATTEMPTS,
+            )
+            rows = await tx.rows(
+                "SELECT job_id FROM jobs WHERE state = 'queued' AND created_at < $1 "
+                "OR state = 'running' AND heartbeat_at < $2 ORDER BY created_at LIMIT 100",
+                queued_before,
+                abandoned_before,
+            )
+        return [JobId(row["job_id"]) for row in rows]
+
+    async def tenants(self) -> list[TenantId]:
+        """Every tenant, for work that is done for each of them."""
+        async with self._database.dispatch() as tx:
+            rows = await tx.rows("SELECT tenant_id FROM tenants ORDER BY tenant_id")
+        return [TenantId(row["tenant_id"]) for row in rows]
+
+    async def _one(self, sql: str, *arguments: object) -> Job | None:
+        async with self._database.dispatch() as tx:
+            row = await tx.row(sql, *arguments)
+        return None if row is None else _job(row)
+
+    async def _execute(self, sql: str, *arguments: object) -> None:
+        async with self._database.dispatch() as tx:
+            await tx.execute(sql, *arguments)
+
+
+def _job(row: asyncpg.Record) -> Job:
+    return Job(
+        job_id=JobId(row["job_id"]),
+        tenant=TenantId(row["tenant_id"]),
+        kind=JobKind(row["kind"]),
+        state=JobState(row["state"]),
+        arguments=orjson.loads(row["arguments"]),
+        progress=row["progress"],
+        attempts=row["attempts"],
+        result=None if row["result"] is None else orjson.loads(row["result"]),
+        error=row["error"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+    )
+
+
+def dump_message(message: dict[str, Any]) -> bytes:
+    """A queue message as JSON."""
+    return orjson.dumps(message, default=list)
+
+
+def load_message(message: bytes) -> dict[str, Any]:
+    """The queue message in `message`."""
+    loaded: dict[str, Any] = orjson.loads(message)
+    return loaded
+
+
+class ArqWaker:
+    """Wakes workers through arq; a queue that is down delays work until the next sweep and loses none."""
+
+    def __init__(self, queue_url: str) -> None:
+        self._settings = RedisSettings.from_dsn(queue_url)
+        self._settings.conn_retries = 0
+        self._pool: ArqRedis | None = None
+
+    async def wake(self, job_id: JobId) -> None:
+        """Tell some worker that `job_id` waits."""
+        try:
+            if self._pool is None:
+                self._pool = await create_pool(
+                    self._settings, job_serializer=dump_message, job_deserializer=load_message
+                )
+            await self._pool.enqueue_job(RUN_JOB, str(job_id))
+        except (RedisError, OSError) as error:
+            log.warning("wake_up_lost", job_id=str(job_id), reason=type(error).__name__)
+
+    async def close(self) -> None:
+        """Close the connection, if one was opened."""
+        if self._pool is not None:
+            await self._pool.aclose()

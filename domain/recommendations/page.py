@@ -1,0 +1,116 @@
+"""A page as it is asked for, served, and noted for later learning."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from domain.catalog.model import ItemKind
+from domain.errors import ValidationFailed
+from domain.ids import ItemId, ModelVersion
+from domain.recommendations.model import Reason, Recommendation, Source
+from domain.recommendations.paging import NOTHING_SHOWN, Shown
+
+PAGE_LIMIT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationRequest:
+    """What a client asks for.
+
+    Attributes:
+        kind: which kind of items; None for all.
+        surface: where the list will be shown, such as `video_creation`; kept with the exposure.
+        first: page length, 1 to 100.
+        after: what earlier pages showed.
+        exclude: items that must not appear.
+        personalized: False asks for the answer without the person's data.
+    """
+
+    kind: ItemKind | None = None
+    surface: str | None = None
+    device: str | None = None
+    first: int = 10
+    after: Shown = NOTHING_SHOWN
+    exclude: frozenset[ItemId] = frozenset()
+    include_seen: bool = False
+    personalized: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= PAGE_LIMIT:
+            raise ValidationFailed(f"must be within 1 to {PAGE_LIMIT}", field="first")
+
+
+@dataclass(frozen=True, slots=True)
+class WordedReason:
+    """A reason with a sentence that says it."""
+
+    reason: Reason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedItem:
+    """One place of a list.
+
+    Attributes:
+        position: from 0.
+        score: in standard deviations above the model's average item.
+    """
+
+    item_id: ItemId
+    kind: ItemKind
+    title: str
+    category: str
+    tags: tuple[str, ...]
+    position: int
+    score: float
+    reasons: tuple[WordedReason, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationList:
+    """A served page.
+
+    Attributes:
+        recommendation_id: name it when telling what the person did with its items.
+        shown: this page and the ones before it; the cursor of the next page.
+        model_version: None before the first training.
+        personalized: the person's own actions had a part in it.
+        degraded: it would be better if everything were well: no model could be used.
+        version: the person's version that the list reflects; 0 for a person nothing is kept of.
+    """
+
+    recommendation_id: UUID
+    items: tuple[RecommendedItem, ...]
+    has_next: bool
+    shown: Shown
+    model_version: ModelVersion | None
+    policy_version: str
+    personalized: bool
+    degraded: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastAction:
+    """One row of a person's history."""
+
+    item_id: ItemId
+    type: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A list as it is noted for later learning: who could have seen what, by which rule."""
+
+    recommendation_id: UUID
+    kind: ItemKind | None
+    surface: str | None
+    model_version: ModelVersion | None
+    policy_version: str
+    items: Sequence[Recommendation]
+    served_at: datetime

@@ -1,0 +1,106 @@
+"""The worker process: arq wakes it for jobs, its own loop takes event batches, and sweeps pick up what others left."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID
+
+import structlog
+from arq import cron
+from arq.connections import RedisSettings
+from arq.worker import create_worker, func
+
+from domain.bootstrap import WorkerServices, open_worker
+from domain.ids import JobId
+from domain.jobs.model import JobKind
+from domain.jobs.service import Handler, JobRunner
+from domain.jobs.store import RUN_JOB, dump_message, load_message
+from domain.logs import configure_logging
+from domain.settings import Settings, load_settings
+from workers.behavior import BatchLoop
+from workers.retrain import Retraining
+
+SWEEP_SECONDS = frozenset(range(0, 60, 5))
+RETRAIN_HOUR = 3
+JOB_TIMEOUT_SECONDS = 6 * 3600
+QUEUE_RETRIES = 600
+
+log = structlog.get_logger(__name__)
+
+Context = dict[str, Any]
+
+
+def run(settings: Settings | None = None) -> None:
+    """Run a worker until SIGINT or SIGTERM; jobs under way go back to the queue."""
+    settings = settings or load_settings()
+    configure_logging(level=settings.log_level, debug=settings.debug)
+    queue_url = settings.queue_url or settings.redis_url
+    redis_settings = RedisSettings.from_dsn(queue_url or "redis://127.0.0.1:6379")
+    redis_settings.conn_retries = QUEUE_RETRIES
+    redis_settings.retry_on_timeout = True
+    worker = create_worker(
+        {
+            "functions": [func(run_job, name=RUN_JOB, timeout=JOB_TIMEOUT_SECONDS, max_tries=1)],
+            "cron_jobs": [
+                cron(sweep_jobs, second=set(SWEEP_SECONDS), timeout=JOB_TIMEOUT_SECONDS),
+                cron(sweep_outbox, second=set(SWEEP_SECONDS)),
+                cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
+            ],
+            "on_startup": start,
+            "on_shutdown": stop,
+            "redis_settings": redis_settings,
+            "job_serializer": dump_message,
+            "job_deserializer": load_message,
+            "handle_signals": True,
+            "keep_result": 0,
+            "ctx": {"settings": settings},
+        }
+    )
+    worker.run()
+
+
+async def start(ctx: Context) -> None:
+    """Open the services and begin to take event batches."""
+    stack = AsyncExitStack()
+    parts = await stack.enter_async_context(open_worker(ctx["settings"]))
+    services = parts.services
+    ctx |= {"stack": stack, "parts": parts, "runner": JobRunner(services.job_store, _handlers(parts), services.clock)}
+    batches = BatchLoop(services.behavior, services.profiles, services.clock)
+    ctx["batches"] = asyncio.create_task(batches.run())
+    log.info("worker_started")
+
+
+async def stop(ctx: Context) -> None:
+    """Finish the batch under way and close everything."""
+    ctx["batches"].cancel()
+    await asyncio.gather(ctx["batches"], return_exceptions=True)
+    await ctx["stack"].aclose()
+    log.info("worker_stopped")
+
+
+async def run_job(ctx: Context, job_id: str) -> None:
+    """Run the job that a wake-up names, unless another worker has it."""
+    await ctx["runner"].run(JobId(UUID(job_id)))
+
+
+async def sweep_jobs(ctx: Context) -> None:
+    """Run the jobs that were not woken or have lost their worker."""
+    await ctx["runner"].sweep()
+
+
+async def sweep_outbox(ctx: Context) -> None:
+    """Publish the live updates that a process left behind."""
+    await ctx["parts"].services.publisher.sweep()
+
+
+async def retrain_all(ctx: Context) -> None:
+    """Hand in the daily training of every tenant."""
+    services = ctx["parts"].services
+    for tenant in await services.job_store.tenants():
+        await services.jobs.enqueue(tenant, JobKind.RETRAIN)
+
+
+def _handlers(parts: WorkerServices) -> dict[JobKind, Handler]:
+    services = parts.services
+    retraining = Retraining(parts.training_log, services.catalog, services.models, services.publisher)
+    return {JobKind.RETRAIN: retraining.run}

@@ -1,0 +1,86 @@
+"""Retraining, off the request path: consented rows become arrays, arrays a model, the model the new champion."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import structlog
+
+from domain.behavior.model import TrainingRow
+from domain.behavior.vocabulary import EVENT_TYPES
+from domain.catalog.service import CatalogService
+from domain.ids import SubjectId, TenantId
+from domain.jobs.model import Job
+from domain.jobs.service import Report
+from domain.models.service import ModelRegistry
+from domain.realtime.model import UpdateKind
+from domain.realtime.service import OutboxPublisher
+from workers.training.config import TrainingConfig
+from workers.training.interactions import TrainingSet
+
+log = structlog.get_logger(__name__)
+
+
+class TrainingRows(Protocol):
+    """Where the rows come from."""
+
+    def chunks(self, tenant: TenantId) -> AsyncIterator[list[TrainingRow]]:
+        """Every consented row about a catalogue item, in chunks."""
+        ...
+
+
+class Retraining:
+    """Trains and publishes models."""
+
+    def __init__(
+        self,
+        rows: TrainingRows,
+        catalog: CatalogService,
+        models: ModelRegistry,
+        publisher: OutboxPublisher,
+    ) -> None:
+        self._rows = rows
+        self._catalog = catalog
+        self._models = models
+        self._publisher = publisher
+
+    async def run(self, job: Job, report: Report) -> Mapping[str, Any]:
+        """Train the model that a job asks for; answers with its version and metrics.
+
+        Raises:
+            ValidationFailed: a setting is unknown, or there is nothing to learn from yet.
+        """
+        config = TrainingConfig.parse(dict(job.arguments))
+        training_set = await self.training_set(job.tenant)
+        # Imported here, since it brings the training libraries, which a worker that never trains can do without.
+        from workers.training.trainer import train
+
+        artifact = await asyncio.to_thread(train, training_set, config, lambda _stage, done: report(done))
+        record = await self._models.publish(job.tenant, artifact)
+        await self._publisher.tell_tenant(job.tenant, UpdateKind.MODEL_UPDATED, record.version.encode())
+        log.info("model_published", tenant=job.tenant, version=record.version, metrics=dict(record.metrics))
+        return {"version": record.version, "algorithm": record.algorithm, "metrics": dict(record.metrics)}
+
+    async def training_set(self, tenant: TenantId) -> TrainingSet:
+        """The tenant's consented rows over its catalogue, as arrays; items that left the catalogue are left out."""
+        catalog = await self._catalog.snapshot(tenant)
+        people: dict[SubjectId, int] = {}
+        users, items, weights, moments = array("q"), array("q"), array("d"), array("d")
+        async for chunk in self._rows.chunks(tenant):
+            for row in chunk:
+                place, kind = catalog.rows.get(row.item_id), EVENT_TYPES.get(row.type)
+                if place is not None and kind is not None and kind.weight:
+                    users.append(people.setdefault(row.subject_id, len(people)))
+                    items.append(place)
+                    weights.append(kind.weight)
+                    moments.append(row.occurred_at.timestamp())
+        return TrainingSet(
+            item_ids=catalog.item_ids,
+            item_kinds=catalog.kinds,
+            user_index=np.array(users, dtype=np.int64),
+            item_index=np.array(items, dtype=np.int64),
+            weight=np.array(weights, dtype=np.float64),
+            occurred_at=np.array(moments, dtype=np.float64),
+        )
