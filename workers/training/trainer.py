@@ -21,7 +21,7 @@ NOT_PART_OF_THE_MODEL: Final = {"algorithm", "threads"}
 class ReportProgress(Protocol):
     """Called from the thread that trains: the stage, and how much of the whole is done, 0 to 1, never falling."""
 
-    def __call__(self, stage: str, done: float) -> None:
+    def __call__(self, stage: str, done: float, /) -> None:
         """Note that `done` of the training is behind, and that `stage` is next."""
         ...
 
