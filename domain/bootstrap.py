@@ -128,7 +128,7 @@ async def _assemble(
     stack.push_async_callback(redis.close)
     outbox, streams, metrics = Outbox(database, clock), RedisStreams(redis), RealtimeMetrics(registry)
     publisher = OutboxPublisher(outbox, streams, metrics)
-    people = _people(settings, database, vault, outbox, clock)
+    people = _people(settings, database, vault, outbox, publisher, clock)
     catalog = CatalogService(PostgresCatalogStore(database, clock), clock)
     models = ModelRegistry(PostgresModelStore(database, clock), settings.data_dir / "models", clock)
     waker = ArqWaker(settings.queue_url or redis_url)
@@ -181,7 +181,14 @@ class _People:
     privacy: PrivacyService
 
 
-def _people(settings: Settings, database: Database, vault: Database, outbox: Outbox, clock: Clock) -> _People:
+def _people(
+    settings: Settings,
+    database: Database,
+    vault: Database,
+    outbox: Outbox,
+    publisher: OutboxPublisher,
+    clock: Clock,
+) -> _People:
     policy = PrivacyPolicy(
         default_level=PrivacyLevel(settings.default_privacy_level.value), legal_basis=settings.legal_basis or ""
     )
@@ -191,7 +198,7 @@ def _people(settings: Settings, database: Database, vault: Database, outbox: Out
     keys = DataKeys(PostgresVault(vault), management, clock)
     identity_key = _derived(settings, "identity hash")
     directory = SubjectDirectory(PostgresDirectory(database), keys, identity_key, clock, policy.beginning)
-    privacy = PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, clock, policy)
+    privacy = PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy)
     return _People(directory, keys, privacy)
 
 

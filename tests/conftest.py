@@ -1,4 +1,4 @@
-"""Real servers for the tests: one embedded Postgres for the run, a database per worker from one template, a Valkey per worker."""
+"""Real servers for the tests: one Postgres for the run, a database per worker from one template, a Valkey per worker."""
 
 import asyncio
 import os
@@ -46,13 +46,15 @@ def role_passwords() -> dict[Role, str]:
 
 
 @pytest.fixture(scope="session")
-def owner_url(worker_id: str) -> Iterator[str]:
+def owner_url() -> Iterator[str]:
     """The owner's URL of this worker's own database, copied from the migrated template."""
     template_url = os.environ[TEMPLATE_URL_VARIABLE]
-    name = f"test_{worker_id}_{uuid4().hex[:8]}"
-    asyncio.run(_run_as_owner(template_url, f"CREATE DATABASE {name} TEMPLATE personalization"))
-    yield template_url.replace("/personalization", f"/{name}", 1)
-    asyncio.run(_run_as_owner(template_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    # A database cannot be copied while somebody is connected to it.
+    elsewhere = template_url.replace("/personalization?", "/postgres?", 1)
+    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid4().hex[:8]}"
+    asyncio.run(_run_as_owner(elsewhere, f"CREATE DATABASE {name} TEMPLATE personalization"))
+    yield template_url.replace("/personalization?", f"/{name}?", 1)
+    asyncio.run(_run_as_owner(elsewhere, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")

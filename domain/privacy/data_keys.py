@@ -35,8 +35,10 @@ class KeyVault(Protocol):
         """The wrapped keys that exist, in one query."""
         ...
 
-    async def add(self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime) -> None:
-        """Keep these keys; a person who has a key already keeps that one."""
+    async def add(
+        self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime
+    ) -> dict[SubjectId, WrappedKey]:
+        """Keep these keys, and answer with the kept ones: a person who has a key already keeps that one."""
         ...
 
 
@@ -86,6 +88,30 @@ class DataKeys:
 
     async def keys_for(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
         """The sealers of many people, with one query at most; people without a key are left out."""
+        keys, missing = self._remembered(tenant, subjects)
+        if missing:
+            keys |= await self._unwrapped(tenant, await self._vault.fetch(tenant, missing))
+        return keys
+
+    async def ensure(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
+        """The sealers of many people, after making a key for each who has none.
+
+        Safe to race and to repeat: the first key in the vault stays the person's key.
+        """
+        keys, missing = self._remembered(tenant, subjects)
+        if missing:
+            # No look first: those who are asked for here are new, and the vault lets an older key win.
+            fresh = {s: await self._key_management.wrap(s, secrets.token_bytes(KEY_BYTES)) for s in missing}
+            keys |= await self._unwrapped(tenant, await self._vault.add(tenant, fresh, self._clock.now()))
+        return keys
+
+    def forget(self, subject: SubjectId) -> None:
+        """Drop the remembered key of `subject`, as must happen when it is destroyed."""
+        self._held.drop(subject)
+
+    def _remembered(
+        self, tenant: TenantId, subjects: Iterable[SubjectId]
+    ) -> tuple[dict[SubjectId, SubjectKey], list[SubjectId]]:
         now = self._clock.now()
         keys: dict[SubjectId, SubjectKey] = {}
         missing: list[SubjectId] = []
@@ -95,30 +121,13 @@ class DataKeys:
                 keys[subject] = held.key
             else:
                 missing.append(subject)
-        if missing:
-            for subject, wrapped in (await self._vault.fetch(tenant, missing)).items():
-                keys[subject] = await self._unwrap(tenant, subject, wrapped)
+        return keys, missing
+
+    async def _unwrapped(
+        self, tenant: TenantId, wrapped: Mapping[SubjectId, WrappedKey]
+    ) -> dict[SubjectId, SubjectKey]:
+        until = self._clock.now() + self._ttl
+        keys = {s: SubjectKey(s, await self._key_management.unwrap(s, key)) for s, key in wrapped.items()}
+        for subject, key in keys.items():
+            self._held.put(subject, _Held(tenant, key, until))
         return keys
-
-    async def ensure(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
-        """The sealers of many people, after making a key for each who has none.
-
-        Safe to race and to repeat: the first key in the vault stays the person's key.
-        """
-        wanted = list(dict.fromkeys(subjects))
-        keys = await self.keys_for(tenant, wanted)
-        missing = [subject for subject in wanted if subject not in keys]
-        if missing:
-            fresh = {s: await self._key_management.wrap(s, secrets.token_bytes(KEY_BYTES)) for s in missing}
-            await self._vault.add(tenant, fresh, self._clock.now())
-            keys |= await self.keys_for(tenant, missing)
-        return keys
-
-    def forget(self, subject: SubjectId) -> None:
-        """Drop the remembered key of `subject`, as must happen when it is destroyed."""
-        self._held.drop(subject)
-
-    async def _unwrap(self, tenant: TenantId, subject: SubjectId, wrapped: WrappedKey) -> SubjectKey:
-        key = SubjectKey(subject, await self._key_management.unwrap(subject, wrapped))
-        self._held.put(subject, _Held(tenant, key, self._clock.now() + self._ttl))
-        return key

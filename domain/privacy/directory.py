@@ -65,8 +65,13 @@ class DirectoryStore(Protocol):
         """
         ...
 
-    async def add(self, tenant: TenantId, newcomers: Sequence[Newcomer], created_at: datetime) -> None:
-        """Write people with their receipts in one transaction; those who are there already stay as they are."""
+    async def add(
+        self, tenant: TenantId, newcomers: Sequence[Newcomer], created_at: datetime
+    ) -> dict[SubjectId, Subject]:
+        """Write people with their receipts in one transaction, and answer with them as they are.
+
+        Those who are there already stay as they are; those who are being erased are left out.
+        """
         ...
 
     async def external_ids(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, bytes]:
@@ -209,8 +214,7 @@ class SubjectDirectory:
             subject = beginning.newcomer(tenant, ids[digest])
             sealed = keys[subject.subject_id].seal(_TABLE, _COLUMN, user_id.encode())
             newcomers.append(Newcomer(subject, sealed, beginning.receipts(now)))
-        await self._store.add(tenant, newcomers, now)
-        found = self._remember(await self._store.look_up(tenant, list(absent), ids))
+        found = self._remember(Lookup(ids, await self._store.add(tenant, newcomers, now)))
         if len(found) < len(absent):
             raise Unavailable("A user is being erased at this moment.", retry_after_seconds=5)
         return found

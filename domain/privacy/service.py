@@ -58,6 +58,14 @@ class Decision:
     announcement: bytes | None
 
 
+class Publisher(Protocol):
+    """Who tells live updates once they are committed."""
+
+    async def publish(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
+        """Publish what waits for these people; how many updates."""
+        ...
+
+
 class PrivacyStore(Protocol):
     """The tables behind the service."""
 
@@ -104,6 +112,7 @@ class PrivacyService:
         store: the tables of decisions.
         directory: finds and founds people.
         data_keys: seal the live updates.
+        publisher: tells them.
         clock: dates the receipts.
         policy: what holds for people who have said nothing.
     """
@@ -113,12 +122,14 @@ class PrivacyService:
         store: PrivacyStore,
         directory: SubjectDirectory,
         data_keys: DataKeys,
+        publisher: Publisher,
         clock: Clock,
         policy: PrivacyPolicy,
     ) -> None:
         self._store = store
         self._directory = directory
         self._data_keys = data_keys
+        self._publisher = publisher
         self._clock = clock
         self._policy = policy
 
@@ -266,7 +277,9 @@ class PrivacyService:
             receipts = _receipts(standing, after, evidence, now, always)
             return Decision(after, receipts, None if after == before else _announcement(after, keys))
 
-        return await self._store.decide(tenant, subjects, decision)
+        decided = await self._store.decide(tenant, subjects, decision)
+        await self._publisher.publish(tenant, decided)
+        return decided
 
 
 def _receipts(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import asyncpg
 
@@ -13,9 +12,9 @@ from domain.privacy.keys import WrappedKey
 from domain.privacy.model import ConsentPurpose, Consents, PrivacyLevel, Subject
 from domain.privacy.receipts import ConsentReceipt
 from domain.privacy.service import Decision, Standing
+from domain.realtime.model import UpdateKind
+from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction
-
-ANNOUNCEMENT_KIND = "privacy_changed"
 
 _FIND_IDS = """
     SELECT identity_hash, subject_id FROM subject_identities WHERE tenant_id = $1 AND identity_hash = ANY($2::bytea[])
@@ -54,11 +53,30 @@ _ADD_SUBJECTS = """
     RETURNING subject_id
 """
 
+_FIND_EXTERNAL_IDS = """
+    SELECT subject_id, external_id_sealed FROM subjects
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND erased_at IS NULL
+"""
+
+_FIND_RECEIPTS = """
+    SELECT * FROM consents WHERE tenant_id = $1 AND subject_id = $2 ORDER BY recorded_at DESC, purpose
+"""
+
 _ADD_RECEIPTS = """
     INSERT INTO consents (tenant_id, subject_id, consent_id, purpose, granted, policy_version, source, jurisdiction,
                           legal_basis, recorded_at)
     SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[],
                              $9::text[], $10::timestamptz[])
+"""
+
+_FIND_KEYS = """
+    SELECT subject_id, kek_id, wrapped FROM vault.data_keys WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])
+"""
+
+_ADD_KEYS = """
+    INSERT INTO vault.data_keys (tenant_id, subject_id, wrapped, kek_id, created_at)
+    SELECT $1, *, $5::timestamptz FROM unnest($2::uuid[], $3::bytea[], $4::text[])
+    ON CONFLICT (subject_id) DO NOTHING
 """
 
 _LOCK_SUBJECTS = """
@@ -72,16 +90,6 @@ _UPDATE_SUBJECTS = """
          AS n (subject_id, privacy_level, collects, trains, gpc)
     WHERE s.tenant_id = $1 AND s.subject_id = n.subject_id
 """
-
-
-class Announce(Protocol):
-    """Writes a live update into the transaction that made it true."""
-
-    async def __call__(
-        self, tx: Transaction, tenant: TenantId, subject: SubjectId, kind: str, body_sealed: bytes
-    ) -> int:
-        """Give the person's next version to the update, write it to the outbox, and answer with that version."""
-        ...
 
 
 class PostgresDirectory:
@@ -113,8 +121,10 @@ class PostgresDirectory:
             rows = await tx.rows(_FIND_IDS, tenant, hashes)
         return {bytes(row["identity_hash"]): SubjectId(row["subject_id"]) for row in rows}
 
-    async def add(self, tenant: TenantId, newcomers: Sequence[Newcomer], created_at: datetime) -> None:
-        """Write people with their receipts in one transaction; those who are there already stay as they are."""
+    async def add(
+        self, tenant: TenantId, newcomers: Sequence[Newcomer], created_at: datetime
+    ) -> dict[SubjectId, Subject]:
+        """Write people with their receipts in one transaction, and answer with them as they are."""
         people = {n.subject.subject_id: n for n in sorted(newcomers, key=lambda n: n.subject.subject_id)}
         async with self._database.transaction(tenant, people) as tx:
             rows = await tx.rows(
@@ -128,16 +138,13 @@ class PostgresDirectory:
                 created_at,
             )
             await _add_receipts(tx, tenant, {SubjectId(row[0]): people[SubjectId(row[0])].receipts for row in rows})
+            standings = await _subjects(tx, tenant, list(people))
+        return {subject: standing.subject for subject, standing in standings.items()}
 
     async def external_ids(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, bytes]:
         """The sealed external ids of the people who exist."""
         async with self._database.transaction(tenant, subjects) as tx:
-            rows = await tx.rows(
-                "SELECT subject_id, external_id_sealed FROM subjects "
-                "WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND erased_at IS NULL",
-                tenant,
-                list(subjects),
-            )
+            rows = await tx.rows(_FIND_EXTERNAL_IDS, tenant, list(subjects))
         return {SubjectId(row["subject_id"]): bytes(row["external_id_sealed"]) for row in rows}
 
 
@@ -150,36 +157,26 @@ class PostgresVault:
     async def fetch(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, WrappedKey]:
         """The wrapped keys that exist, in one query."""
         async with self._database.transaction(tenant, subjects) as tx:
-            rows = await tx.rows(
-                "SELECT subject_id, kek_id, wrapped FROM vault.data_keys "
-                "WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])",
-                tenant,
-                list(subjects),
-            )
-        return {SubjectId(row["subject_id"]): WrappedKey(row["kek_id"], bytes(row["wrapped"])) for row in rows}
+            return await _wrapped_keys(tx, tenant, subjects)
 
-    async def add(self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime) -> None:
-        """Keep these keys; a person who has a key already keeps that one."""
+    async def add(
+        self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime
+    ) -> dict[SubjectId, WrappedKey]:
+        """Keep these keys, and answer with the kept ones: a person who has a key already keeps that one."""
         subjects = sorted(keys)
+        wrapped = [keys[subject].wrapped for subject in subjects]
+        kek_ids = [keys[subject].kek_id for subject in subjects]
         async with self._database.transaction(tenant, subjects) as tx:
-            await tx.execute(
-                "INSERT INTO vault.data_keys (tenant_id, subject_id, wrapped, kek_id, created_at) "
-                "SELECT $1, *, $5::timestamptz FROM unnest($2::uuid[], $3::bytea[], $4::text[]) "
-                "ON CONFLICT (subject_id) DO NOTHING",
-                tenant,
-                subjects,
-                [keys[subject].wrapped for subject in subjects],
-                [keys[subject].kek_id for subject in subjects],
-                created_at,
-            )
+            await tx.execute(_ADD_KEYS, tenant, subjects, wrapped, kek_ids, created_at)
+            return await _wrapped_keys(tx, tenant, subjects)
 
 
 class PostgresPrivacyStore:
     """The tables of decisions, as a `PrivacyStore`."""
 
-    def __init__(self, database: Database, announce: Announce) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
-        self._announce = announce
+        self._outbox = outbox
 
     async def decide(
         self, tenant: TenantId, subjects: Sequence[SubjectId], decision: Callable[[Standing], Decision]
@@ -194,18 +191,21 @@ class PostgresPrivacyStore:
             await _add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
             for subject, made in decisions.items():
                 if made.announcement is not None:
-                    await self._announce(tx, tenant, subject, ANNOUNCEMENT_KIND, made.announcement)
+                    await self._outbox.announce(tx, tenant, subject, UpdateKind.CONSENT_CHANGED, made.announcement)
             return {s: standing.subject for s, standing in (await _subjects(tx, tenant, subjects)).items()}
 
     async def receipts(self, tenant: TenantId, subject: SubjectId) -> list[ConsentReceipt]:
         """Every receipt of a person, latest first."""
         async with self._database.transaction(tenant, (subject,)) as tx:
-            rows = await tx.rows(
-                "SELECT * FROM consents WHERE tenant_id = $1 AND subject_id = $2 ORDER BY recorded_at DESC, purpose",
-                tenant,
-                subject,
-            )
+            rows = await tx.rows(_FIND_RECEIPTS, tenant, subject)
         return [_receipt(row) for row in rows]
+
+
+async def _wrapped_keys(
+    tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]
+) -> dict[SubjectId, WrappedKey]:
+    rows = await tx.rows(_FIND_KEYS, tenant, list(subjects))
+    return {SubjectId(row["subject_id"]): WrappedKey(row["kek_id"], bytes(row["wrapped"])) for row in rows}
 
 
 async def _subjects(tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, Standing]:
