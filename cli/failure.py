@@ -11,11 +11,12 @@ FAILURE_STATUS: Final = 1
 
 
 class Failure(click.ClickException):
-    """An expected failure: exit status 2 if the input was wrong, else 1."""
+    """An expected failure."""
+
+    exit_code = FAILURE_STATUS
 
     def __init__(self, error: DomainError) -> None:
         super().__init__(error.message)
-        self.exit_code = BAD_INPUT_STATUS if isinstance(error, ValidationFailed) else FAILURE_STATUS
         self._error = error
 
     def show(self, file: IO[Any] | None = None) -> None:
@@ -23,3 +24,14 @@ class Failure(click.ClickException):
         place = f" ({self._error.field})" if self._error.field and self._error.field not in self.message else ""
         label = click.style(self._error.code, fg="red", bold=True)
         click.echo(f"{label}: {self.message}{place}", file=file, err=True)
+
+
+class BadInput(Failure):
+    """What was asked for means nothing."""
+
+    exit_code = BAD_INPUT_STATUS
+
+
+def failure_of(error: DomainError) -> Failure:
+    """How a command ends because of `error`."""
+    return BadInput(error) if isinstance(error, ValidationFailed) else Failure(error)

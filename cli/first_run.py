@@ -7,21 +7,20 @@ the demo as complete.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Final
 
-from domain.bootstrap import Services, migrate_database, open_services
-
-from cli.demo.behaviour import DEFAULT_SEED, DEFAULT_USERS, EXAMPLE_USER, UserHistory, demo_behaviour
+from cli.demo.behaviour import DEFAULT_SEED, DEFAULT_USERS, EXAMPLE_USER, demo_behaviour
 from cli.demo.catalogue import demo_catalogue
-from cli.loading import load_events
-from cli.output import counting, say, share, waiting
-from domain.ids import TenantId
+from cli.importing.records import ImportedEvent, RejectedRow
+from cli.loading import Loader
+from cli.output import Advance, counting, say, share, waiting
+from domain.bootstrap import Services, migrate_database, open_services
+from domain.ids import TenantId, UserId
 from domain.jobs.model import JobKind, JobState
-from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose
+from domain.privacy.model import ConsentPurpose
 from domain.privacy.receipts import ConsentReceipt, Evidence
 from domain.settings import Settings
 
@@ -29,7 +28,6 @@ DEMO_TENANT: Final = TenantId("demo")
 DEMO_USERS: Final = DEFAULT_USERS
 EVIDENCE: Final = Evidence(policy_version="demo", source="demo data", legal_basis="demo data: made-up people")
 COMPLETE: Final = ConsentPurpose.STATED_PREFERENCES
-USERS_AT_ONCE: Final = 100
 POLL_SECONDS: Final = 0.2
 
 
@@ -67,7 +65,7 @@ async def _lacks_demo(services: Services) -> bool:
     receipts = await _receipts(services)
     if any(receipt.purpose is COMPLETE for receipt in receipts):
         return False
-    return bool(receipts) or await services.catalog.version(DEMO_TENANT) == 0
+    return bool(receipts) or not (await services.catalog.items(DEMO_TENANT, first=1)).items
 
 
 async def _receipts(services: Services) -> list[ConsentReceipt]:
@@ -79,25 +77,29 @@ async def _receipts(services: Services) -> list[ConsentReceipt]:
 async def _load_demo(services: Services, users: int) -> None:
     await services.privacy.record_consents_bulk(DEMO_TENANT, [EXAMPLE_USER], evidence=EVIDENCE)
     started_at = (await _receipts(services))[0].recorded_at
-    change = await services.catalog.upsert(DEMO_TENANT, demo_catalogue())
-    say(f"Demo catalogue: {change.inserted + change.unchanged + change.updated} items")
+    catalogue = demo_catalogue()
+    await services.catalog.upsert(DEMO_TENANT, catalogue)
+    say(f"Demo catalogue: {len(catalogue)} items")
+    people: list[UserId] = []
+    loader = Loader(services, DEMO_TENANT, EVIDENCE, reject=_never)
     with counting("Demo users", users) as advance:
-        for histories in _batches(started_at, users):
-            await _load_histories(services, histories)
-            advance(len(histories))
+        await loader.load(_events(started_at, users, people, advance), advance=lambda _rows: None)
+    # The few who agreed and did nothing yet.
+    await services.privacy.record_consents_bulk(DEMO_TENANT, people, evidence=EVIDENCE)
+    with counting("Demo profiles", len(loader.loaded.people)) as advance:
+        await loader.learn(advance)
     await services.privacy.record_consents_bulk(DEMO_TENANT, [EXAMPLE_USER], evidence=EVIDENCE, purposes=[COMPLETE])
 
 
-async def _load_histories(services: Services, histories: Sequence[UserHistory]) -> None:
-    people = [history.user_id for history in histories]
-    await services.privacy.record_consents_bulk(DEMO_TENANT, people, evidence=EVIDENCE, purposes=OBSERVED_PURPOSES)
-    await load_events(services, DEMO_TENANT, [event for history in histories for event in history.events])
+def _events(started_at: datetime, users: int, people: list[UserId], advance: Advance) -> Iterator[ImportedEvent]:
+    for history in demo_behaviour(DEFAULT_SEED, users, started_at):
+        yield from history.events
+        people.append(history.user_id)
+        advance(1)
 
 
-def _batches(started_at: datetime, users: int) -> Iterator[list[UserHistory]]:
-    histories = demo_behaviour(DEFAULT_SEED, users, started_at)
-    while batch := list(islice(histories, USERS_AT_ONCE)):
-        yield batch
+def _never(row: RejectedRow) -> None:
+    raise AssertionError(f"the demo makes no bad rows: {row}")
 
 
 async def _train(services: Services) -> None:

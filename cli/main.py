@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.failure import Failure
+from cli.failure import failure_of
 from domain.errors import DomainError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -46,7 +46,7 @@ class LazyCommands(click.Group):
         try:
             return super().invoke(ctx)
         except DomainError as error:
-            raise Failure(error) from error
+            raise failure_of(error) from error
 
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 
 import click
-from domain.bootstrap import migrate_database
 
-from cli.installation import local_settings, reachable
+from cli.installation import local_settings
 from cli.options import data_dir_option, json_option
 from cli.output import print_result, say
+from cli.servers import reachable
+from domain.bootstrap import migrate_database
 from domain.errors import ValidationFailed
 from domain.settings import Settings
 from domain.storage.migrate import pending

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from domain.bootstrap import open_services
 
-from cli.installation import local_settings, reachable
+from cli.installation import local_settings
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table
+from cli.servers import prepared
+from domain.bootstrap import open_services
 from domain.ids import TenantId
 from domain.models.model import ModelRecord
 from domain.settings import Settings
@@ -36,7 +37,7 @@ def list_models(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
     Example:
       personalization models list --tenant demo --json
     """
-    with reachable(local_settings(data_dir=data_dir)) as settings:
+    with prepared(local_settings(data_dir=data_dir)) as settings:
         records = asyncio.run(_versions(settings, tenant))
     if as_json:
         print_result({"tenant": tenant, "models": [described(record) for record in records]})

@@ -25,5 +25,5 @@ data_dir_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line on standard output.")
 tenant_option = click.option(
-    "--tenant", required=True, metavar="SLUG", help="Whose data: lower-case letters, digits, hyphens."
+    "--tenant", required=True, metavar="SLUG", callback=_tenant, help="Whose data: lower-case letters, digits, hyphens."
 )

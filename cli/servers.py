@@ -1,0 +1,58 @@
+"""Which servers a command works with: those configured, or those of a data folder.
+
+Every command that is given no database meets the one that `up` keeps under the data folder: the running server while
+`up` runs, else a server of its own for as long as the command takes.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from domain.bootstrap import migrate_database
+from domain.settings import Settings
+from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey, running_postgres, running_valkey
+
+
+@contextmanager
+def reachable(settings: Settings) -> Iterator[Settings]:
+    """The settings with the address of a database and a Redis that answer while the block runs."""
+    with ExitStack() as stack:
+        addresses: dict[str, str] = {}
+        if settings.database_url is None:
+            addresses["database_url"] = stack.enter_context(_postgres(settings.data_dir))
+        if settings.redis_url is None:
+            addresses["redis_url"] = stack.enter_context(_valkey(settings.data_dir))
+        yield settings.model_copy(update=addresses)
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[Settings]:
+    """As `reachable`; the tables of an embedded database are brought up to date first.
+
+    A configured database is left alone: whoever runs it migrates it, and only `migrate` needs its owner.
+    """
+    with reachable(settings) as found:
+        if settings.database_url is None:
+            asyncio.run(migrate_database(found))
+        yield found
+
+
+@contextmanager
+def _postgres(data_dir: Path) -> Iterator[str]:
+    running = running_postgres(data_dir)
+    if running is not None:
+        yield running.owner_url
+        return
+    with EmbeddedPostgres(data_dir) as address:
+        yield address.owner_url
+
+
+@contextmanager
+def _valkey(data_dir: Path) -> Iterator[str]:
+    running = running_valkey(data_dir)
+    if running is not None:
+        yield running.url
+        return
+    with EmbeddedValkey(data_dir) as address:
+        yield address.url
