@@ -1,6 +1,5 @@
 """From rows of files, or of the demo, to a tenant: in batches, consent first, and the same rows only once."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +13,7 @@ from domain.privacy.receipts import Evidence
 
 Row: TypeAlias = ImportedItem | ImportedEvent | RejectedRow
 
-ROWS_AT_ONCE: Final = 5_000
+ROWS_AT_ONCE: Final = 10_000
 PEOPLE_AT_ONCE: Final = 100
 
 
@@ -64,20 +63,10 @@ class Loader:
         self._reject = reject
 
     async def load(self, rows: Iterable[Row], advance: Callable[[int], None]) -> Loaded:
-        """Write all rows, telling `advance` the number of each batch once it is committed; raises what writing raises.
-
-        While the database takes one batch, the next one is read in another thread.
-        """
-        batches = _batches(rows)
-        writing: asyncio.Task[None] | None = None
-        try:
-            while batch := await asyncio.to_thread(next, batches, None):
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(self._write(batch, advance))
-        finally:
-            if writing is not None:
-                await writing
+        """Write all rows, telling `advance` the size of each batch once it is committed; raises what writing raises."""
+        for batch in _batches(rows):
+            await self._write(batch)
+            advance(len(batch))
         return self.loaded
 
     async def learn(self, advance: Callable[[int], None]) -> None:
@@ -88,14 +77,13 @@ class Loader:
             await self._services.profiles.relearn(self._tenant, chunk)
             advance(len(chunk))
 
-    async def _write(self, batch: Sequence[Row], advance: Callable[[int], None]) -> None:
+    async def _write(self, batch: Sequence[Row]) -> None:
         await self._write_items([row for row in batch if isinstance(row, ImportedItem)])
         await self._write_events([row for row in batch if isinstance(row, ImportedEvent)])
         for row in batch:
             if isinstance(row, RejectedRow):
                 self.loaded.rejected += 1
                 self._reject(row)
-        advance(len(batch))
 
     async def _write_items(self, items: Sequence[ImportedItem]) -> None:
         if items:

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,6 +14,9 @@ from domain.bootstrap import open_services
 from domain.ids import TenantId
 from domain.models.model import ModelRecord
 from domain.settings import Settings
+
+QUALITY: Final = {"NDCG@10": "blend_ndcg_at_10", "popularity": "popularity_ndcg_at_10"}
+"""What the list shows of a version's metrics: as it is served, and popularity alone on the same hold-out."""
 
 
 @click.group("models")
@@ -42,8 +45,8 @@ def list_models(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         print_result({"tenant": tenant, "models": [described(record) for record in records]})
         return
-    rows = [(r.version, r.status.value, r.algorithm, f"{r.size_bytes / 1e6:.2f} MB", metrics_text(r)) for r in records]
-    print_table(f"Models of {tenant}", ("version", "status", "algorithm", "size", "metrics"), rows)
+    columns = ("version", "status", "algorithm", *QUALITY)
+    print_table(f"Models of {tenant}", columns, [_row(record) for record in records])
 
 
 def described(record: ModelRecord) -> dict[str, Any]:
@@ -59,9 +62,9 @@ def described(record: ModelRecord) -> dict[str, Any]:
     }
 
 
-def metrics_text(record: ModelRecord) -> str:
-    """A version's metrics on one line."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(record.metrics.items()))
+def _row(record: ModelRecord) -> tuple[str, ...]:
+    quality = (f"{record.metrics[name]:.3f}" if name in record.metrics else "" for name in QUALITY.values())
+    return (record.version, record.status.value, record.algorithm, *quality)
 
 
 async def _versions(settings: Settings, tenant: TenantId) -> list[ModelRecord]:

@@ -8,15 +8,20 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from domain.bootstrap import migrate_database
+from domain.logs import configure_logging
 from domain.settings import Settings
 from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey, running_postgres, running_valkey
+
+QUIET: Final = "WARNING"
 
 
 @contextmanager
 def reachable(settings: Settings) -> Iterator[Settings]:
     """The settings with the address of a database and a Redis that answer while the block runs."""
+    speak_quietly(settings)
     with ExitStack() as stack:
         addresses: dict[str, str] = {}
         if settings.database_url is None:
@@ -24,6 +29,11 @@ def reachable(settings: Settings) -> Iterator[Settings]:
         if settings.redis_url is None:
             addresses["redis_url"] = stack.enter_context(_valkey(settings.data_dir))
         yield settings.model_copy(update=addresses)
+
+
+def speak_quietly(settings: Settings) -> None:
+    """Send what the services log to standard error, and only what a person at a terminal should know."""
+    configure_logging(level=QUIET, debug=settings.debug)
 
 
 @contextmanager

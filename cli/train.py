@@ -1,6 +1,7 @@
 """`personalization train`: a new model now, without waiting for the daily one."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from domain.settings import Settings
 from workers.retrain import Retraining
 
 POLL_SECONDS: Final = 0.2
+MEASURES: Final = {"NDCG@10": "_ndcg_at_10", "recall@10": "_recall_at_10"}
 
 
 @click.command("train")
@@ -40,8 +42,14 @@ def command(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         print_result({"tenant": tenant, **result})
         return
-    metrics = [(name, f"{value:.4g}") for name, value in sorted(result.get("metrics", {}).items())]
-    print_table(f"Model {result.get('version', '')} of {tenant}", ("metric", "value"), metrics)
+    print_table(f"Model {result['version']} of {tenant}", ("ranking by", *MEASURES), _rows(result["metrics"]))
+
+
+def _rows(metrics: Mapping[str, float]) -> list[tuple[str, ...]]:
+    """What was measured, a row for each way of ranking: the model alone, popularity alone, the blend that serves."""
+    suffix = next(iter(MEASURES.values()))
+    rankings = [name.removesuffix(suffix) for name in metrics if name.endswith(suffix)]
+    return [(name, *(f"{metrics[name + measure]:.3f}" for measure in MEASURES.values())) for name in rankings]
 
 
 async def _train(settings: Settings, tenant: TenantId) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cli.options import data_dir_option
 from cli.output import say, waiting
 from cli.ports import require_free_port
 from cli.program import Program
+from cli.servers import speak_quietly
 from cli.supervisor import Supervisor
 from domain.settings import PREFIX, Settings
 from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -60,6 +61,7 @@ def command(  # noqa: PLR0913, RUF100 - one parameter an option
       personalization up --port 8080 --data-dir .data
     """
     settings = local_settings(founding=True, host=host, port=_port(host, port), data_dir=data_dir)
+    speak_quietly(settings)
     require_free_port(settings.host, settings.port)
     with Supervisor(report=say) as supervisor:
         settings = _start_servers(supervisor, settings)

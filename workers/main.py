@@ -1,6 +1,7 @@
 """The worker process: arq wakes it for jobs, its own loop takes event batches, and sweeps pick up what others left."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,15 @@ from arq.connections import RedisSettings
 from arq.worker import create_worker, func
 
 from domain.bootstrap import WorkerServices, open_worker
+from domain.errors import Unavailable
 from domain.ids import JobId
 from domain.jobs.model import JobKind
 from domain.jobs.service import Handler, JobRunner
 from domain.jobs.store import RUN_JOB, dump_message, load_message
 from domain.logs import configure_logging
 from domain.settings import Settings, load_settings
+from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
+from domain.storage.redis import RedisStore
 from workers.behavior import BatchLoop
 from workers.retrain import Retraining
 
@@ -34,8 +38,7 @@ def run(settings: Settings | None = None) -> None:
     """Run a worker until SIGINT or SIGTERM; jobs under way go back to the queue."""
     settings = settings or load_settings()
     configure_logging(level=settings.log_level, debug=settings.debug)
-    queue_url = settings.queue_url or settings.redis_url
-    redis_settings = RedisSettings.from_dsn(queue_url or "redis://127.0.0.1:6379")
+    redis_settings = RedisSettings.from_dsn(_queue_url(settings))
     redis_settings.conn_retries = QUEUE_RETRIES
     redis_settings.retry_on_timeout = True
     worker = create_worker(
@@ -53,10 +56,17 @@ def run(settings: Settings | None = None) -> None:
             "job_deserializer": load_message,
             "handle_signals": True,
             "keep_result": 0,
+            "health_check_interval": WORKER_HEARTBEAT_SECONDS,
+            "health_check_key": worker_heartbeat(socket.gethostname()).name,
             "ctx": {"settings": settings},
         }
     )
     worker.run()
+
+
+def is_alive(settings: Settings | None = None) -> bool:
+    """Whether the worker of this host has said within the last seconds that it is alive; False without a queue."""
+    return asyncio.run(_has_beaten(settings or load_settings()))
 
 
 async def start(ctx: Context) -> None:
@@ -98,6 +108,20 @@ async def retrain_all(ctx: Context) -> None:
     services = ctx["parts"].services
     for tenant in await services.job_store.tenants():
         await services.jobs.enqueue(tenant, JobKind.RETRAIN)
+
+
+def _queue_url(settings: Settings) -> str:
+    return settings.queue_url or settings.redis_url or "redis://127.0.0.1:6379"
+
+
+async def _has_beaten(settings: Settings) -> bool:
+    redis = RedisStore(_queue_url(settings), name="worker-check")
+    try:
+        return await redis.get(worker_heartbeat(socket.gethostname())) is not None
+    except Unavailable:
+        return False
+    finally:
+        await redis.close()
 
 
 def _handlers(parts: WorkerServices) -> dict[JobKind, Handler]:

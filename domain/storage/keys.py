@@ -12,6 +12,7 @@ USER_STREAM_TTL_SECONDS = 300
 TENANT_STREAM_TTL_SECONDS = 300
 RECOMMENDATIONS_TTL_SECONDS = 1_800
 PROFILE_TTL_SECONDS = 3_600
+WORKER_HEARTBEAT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,8 @@ def cached_profile(tenant: TenantId, subject: SubjectId, ttl_seconds: int = PROF
 def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: int) -> RedisKey:
     """How many calls `caller` (a pseudonym, never an external id) made to `operation` in the current window."""
     return RedisKey(f"rate:{{{tenant}/{caller}}}:{operation}:{window_seconds}", window_seconds)
+
+
+def worker_heartbeat(host: str) -> RedisKey:
+    """Written by the worker of `host` every few seconds; hosts that share a queue do not vouch for each other."""
+    return RedisKey(f"arq:health-check:{host}", WORKER_HEARTBEAT_SECONDS + 1)
