@@ -15,6 +15,7 @@ from cli.output import counting, print_result
 from cli.rejects import Rejects, rejects_to
 from cli.servers import prepared
 from domain.bootstrap import open_services
+from domain.clock import SystemClock
 from domain.ids import TenantId
 from domain.privacy.receipts import Evidence
 from domain.settings import Settings
@@ -54,7 +55,7 @@ def command(  # one parameter an option
       personalization import --format movielens ml-latest-small --tenant films --legal-basis contract
       personalization import --format csv --items films.csv --tenant films
     """
-    source = open_source(format_name, path, holds_items=holds_items)
+    source = open_source(format_name, path, SystemClock().now(), holds_items=holds_items)
     evidence = None if legal_basis is None else Evidence(POLICY_VERSION, "import", legal_basis=legal_basis)
     with prepared(local_settings(data_dir=data_dir)) as settings, rejects_to(rejects) as reject:
         started = time.perf_counter()

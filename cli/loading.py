@@ -1,6 +1,8 @@
 """From rows of files, or of the demo, to a tenant: in batches, consent first, and the same rows only once."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias
@@ -15,6 +17,7 @@ Row: TypeAlias = ImportedItem | ImportedEvent | RejectedRow
 
 ROWS_AT_ONCE: Final = 10_000
 PEOPLE_AT_ONCE: Final = 100
+COLLECT_AFTER: Final = 1_000_000
 
 
 @dataclass
@@ -64,9 +67,10 @@ class Loader:
 
     async def load(self, rows: Iterable[Row], advance: Callable[[int], None]) -> Loaded:
         """Write all rows, telling `advance` the size of each batch once it is committed; raises what writing raises."""
-        for batch in _batches(rows):
-            await self._write(batch)
-            advance(len(batch))
+        with _rare_collections():
+            for batch in _batches(rows):
+                await self._write(batch)
+                advance(len(batch))
         return self.loaded
 
     async def learn(self, advance: Callable[[int], None]) -> None:
@@ -104,6 +108,17 @@ class Loader:
         self.loaded.people |= newcomers
         if newcomers and self._evidence is not None:
             await self._services.privacy.record_consents_bulk(self._tenant, newcomers, evidence=self._evidence)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    # A batch is many thousands of live objects without cycles; searching them for cycles took a quarter of the time.
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
