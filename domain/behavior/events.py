@@ -13,11 +13,17 @@ from domain.ids import EventId, ItemId, SubjectId
 IdSource = Callable[[int], EventId]
 
 
-def event_ids(subject: SubjectId, idempotency_key: str | None) -> IdSource:
-    """Ids for the events of one call: the same for every retry with the same key, otherwise random."""
+def event_ids(subject: SubjectId, operation: str, idempotency_key: str | None) -> IdSource:
+    """Ids for the events of one call: the same for every retry with the same key, otherwise random.
+
+    Args:
+        subject: whose events they are.
+        operation: what is called; the same key means something else for another operation.
+        idempotency_key: chosen by the client, if it chose one.
+    """
     if idempotency_key is None:
         return lambda _index: EventId(uuid4())
-    return lambda index: EventId(uuid5(subject, f"{idempotency_key}/{index}"))
+    return lambda index: EventId(uuid5(subject, f"{operation}/{idempotency_key}/{index}"))
 
 
 def events_of(data: BehaviorData, known: Collection[ItemId], now: datetime, new_id: IdSource) -> list[Event]:

@@ -1,7 +1,7 @@
 """What a client tells about a person's behaviour, and the events it becomes."""
 
-import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -241,8 +241,8 @@ def require_text(text: str | None, place: str, *, required: bool = False) -> Non
 
 
 def require_finite(number: float | None, place: str) -> None:
-    """Raise `ValidationFailed` if `number` is infinite or not a number."""
-    if number is not None and not math.isfinite(number):
+    """Raise `ValidationFailed` if `number` is infinite, not a number, or an integer that no float can hold."""
+    if number is not None and not -sys.float_info.max <= number <= sys.float_info.max:
         raise ValidationFailed("is not a finite number", field=place)
 
 

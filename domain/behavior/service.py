@@ -176,7 +176,7 @@ class BehaviorService:
         subject = await self._consent.collecting_subject(tenant, user_id)
         known = await self._catalog.known(tenant, {ItemId(text) for text in texts_of(data)})
         now = self._clock.now()
-        events = events_of(data, known, now, event_ids(subject.subject_id, idempotency_key))
+        events = events_of(data, known, now, event_ids(subject.subject_id, "learn", idempotency_key))
         key = await self._keys.key_for(tenant, subject.subject_id)
         report = Report(
             events=[_sealed(event, key) for event in events],
@@ -202,7 +202,7 @@ class BehaviorService:
         if not await self._catalog.known(tenant, {interaction.item_id}):
             raise ValidationFailed("the catalogue holds no such item", field="itemId")
         now = self._clock.now()
-        event = event_of(interaction, now, event_ids(subject.subject_id, idempotency_key))
+        event = event_of(interaction, now, event_ids(subject.subject_id, "track", idempotency_key))
         key = await self._keys.key_for(tenant, subject.subject_id)
         report = Report(
             events=[_sealed(event, key)],

@@ -133,6 +133,11 @@ class PrivacyService:
         self._clock = clock
         self._policy = policy
 
+    @property
+    def policy_version(self) -> str:
+        """The privacy policy in force, for the receipts of decisions that name none."""
+        return self._policy.version
+
     async def collecting_subject(self, tenant: TenantId, user_id: UserId) -> Subject:
         """The person whose behaviour is about to be stored; asking leaves no trace of whoever did not agree.
 

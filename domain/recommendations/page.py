@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.behavior.model import require_text
 from domain.catalog.model import ItemKind
 from domain.errors import ValidationFailed
 from domain.ids import ItemId, ModelVersion
@@ -40,6 +41,8 @@ class RecommendationRequest:
     def __post_init__(self) -> None:
         if not 1 <= self.first <= PAGE_LIMIT:
             raise ValidationFailed(f"must be within 1 to {PAGE_LIMIT}", field="first")
+        require_text(self.surface, "surface")
+        require_text(self.device, "device")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ class Shown:
 
     digests: frozenset[int] = frozenset()
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether a page may follow; a cursor that names more items than the limit is refused."""
+        return len(self.digests) <= MAX_SHOWN
+
     def and_also(self, items: Iterable[ItemId]) -> Self:
         """What was shown once these items have been as well."""
         return type(self)(self.digests | {crc32(item.encode()) for item in items})

@@ -114,6 +114,7 @@ class RecommendationService:
         now = self._clock.now()
         found = prepared.recommender.recommend(history, _query(request, prepared.catalog), at=now)
         page = found[: request.first]
+        shown = request.after.and_also(entry.item_id for entry in page)
         recommendation_id = uuid4()
         if reader is not None:
             exposure = Exposure(
@@ -123,8 +124,8 @@ class RecommendationService:
         return RecommendationList(
             recommendation_id=recommendation_id,
             items=tuple(_item(place, entry, prepared.catalog) for place, entry in enumerate(page)),
-            has_next=len(found) > request.first,
-            shown=request.after.and_also(entry.item_id for entry in page),
+            has_next=len(found) > request.first and shown.may_grow,
+            shown=shown,
             model_version=prepared.version,
             policy_version=POLICY_VERSION,
             personalized=bool(history),
