@@ -1,0 +1,135 @@
+"""The API process: settings become services, services stand behind routes, and everything closes in order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from domain.bootstrap import Services, open_services
+from domain.clock import SystemClock
+from domain.errors import ValidationFailed
+from domain.logs import configure_logging
+from domain.settings import Environment, Settings, load_settings
+from graphql_api.auth import Authenticator, KeySource, SharedSecret
+from graphql_api.context import AppOptions
+from graphql_api.endpoint import GraphQLEndpoint
+from graphql_api.jwks import JwksKeys, fetch_from
+from graphql_api.middleware import RequestMetrics, RequestScope
+from graphql_api.rest.routes import rest_routes
+from graphql_api.schema import build_schema
+
+GRAPHQL_PATH = "/graphql"
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The application that uvicorn serves.
+
+    Args:
+        settings: the process's own, read from its environment, if absent.
+
+    Raises:
+        ValidationFailed: a setting is missing or means nothing.
+    """
+    settings = settings or load_settings()
+    configure_logging(level=settings.log_level, debug=settings.debug)
+    options = AppOptions(
+        debug=settings.debug,
+        production=settings.environment is Environment.PRODUCTION,
+        origins=settings.origins,
+    )
+    registry = CollectorRegistry()
+    app = Starlette(
+        routes=_routes(options, registry),
+        middleware=[Middleware(RequestScope, metrics=RequestMetrics(registry)), *_cors(settings)],
+        lifespan=_lifespan(settings),
+    )
+    app.state.authenticator = Authenticator(
+        _key_source(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=SystemClock()
+    )
+    return app
+
+
+def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Starlette's own type is private
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            log.info("api_started", environment=settings.environment, realtime=settings.realtime_enabled)
+            yield
+            services.health.drain()
+            log.info("api_stopping")
+
+    return lifespan
+
+
+def _routes(options: AppOptions, registry: CollectorRegistry) -> list[BaseRoute]:
+    schema = build_schema(debug=options.debug, production=options.production)
+    graphql = GraphQLEndpoint(schema, options)
+
+    async def metrics(request: Request) -> Response:
+        services: Services = request.app.state.services
+        return Response(generate_latest(registry) + generate_latest(services.metrics), media_type=CONTENT_TYPE_LATEST)
+
+    routes: list[BaseRoute] = [
+        Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]),
+        WebSocketRoute(GRAPHQL_PATH, graphql),
+        Route("/livez", _live),
+        Route("/readyz", _ready),
+        Route("/metrics", metrics),
+        *rest_routes(graphql_path=GRAPHQL_PATH),
+    ]
+    return routes if options.production else [*routes, Route("/", _home)]
+
+
+async def _live(_request: Request) -> Response:
+    """The process runs; touches nothing else."""
+    return PlainTextResponse("ok\n")
+
+
+async def _ready(request: Request) -> Response:
+    """Whether requests should be sent here."""
+    services: Services = request.app.state.services
+    readiness = await services.health.readiness()
+    body = {"status": readiness.status, "checks": dict(readiness.checks)}
+    return JSONResponse(
+        body, 200 if readiness.ready else 503, headers=None if readiness.ready else {"Retry-After": "1"}
+    )
+
+
+async def _home(_request: Request) -> Response:
+    return RedirectResponse(GRAPHQL_PATH)
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.origins:
+        return []
+    allowed = Middleware(
+        CORSMiddleware,
+        allow_origins=sorted(settings.origins),
+        allow_methods=["GET", "POST", "PUT"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-ID"],
+        expose_headers=["X-Correlation-ID", "Retry-After"],
+        max_age=600,
+    )
+    return [allowed]
+
+
+def _key_source(settings: Settings) -> KeySource:
+    if settings.jwt_jwks_url is not None:
+        return JwksKeys(fetch_from(settings.jwt_jwks_url), SystemClock())
+    if settings.jwt_secret is None:
+        raise ValidationFailed(
+            "tokens need PERSONALIZATION_JWT_SECRET or PERSONALIZATION_JWT_JWKS_URL",
+            field="PERSONALIZATION_JWT_SECRET",
+        )
+    return SharedSecret(settings.jwt_secret.get_secret_value())

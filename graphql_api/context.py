@@ -1,0 +1,112 @@
+"""What a resolver may use: who asks, the services, loaders that live for one operation."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
+
+from strawberry.types import Info as StrawberryInfo
+
+from domain.bootstrap import Services
+from domain.errors import Unavailable
+from domain.ids import CorrelationId, TenantId, UserId
+from domain.realtime.bus import Bus
+from graphql_api.auth import Authenticator, Principal, Scope, refusal
+from graphql_api.loaders import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """What the settings decide about the transport.
+
+    Attributes:
+        debug: answers carry timings and SQL counts.
+        production: no explorer, no introspection, no suggestions.
+        origins: browser origins that may call.
+    """
+
+    debug: bool = False
+    production: bool = True
+    origins: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class GraphQLContext:
+    """The context of one operation; on a socket every operation has its own.
+
+    Attributes:
+        authenticator: checks the tokens that sockets bring later.
+        principal: who asks; None without a token.
+        connection_params: what a socket's client sent with `connection_init`.
+    """
+
+    services: Services
+    options: AppOptions
+    authenticator: Authenticator
+    principal: Principal | None
+    correlation_id: CorrelationId
+    connection_params: dict[str, object] = field(default_factory=dict)
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.services)
+
+    @property
+    def caller(self) -> Principal:
+        """Who asks.
+
+        Raises:
+            Unauthenticated: there is no token.
+        """
+        if self.principal is None:
+            raise refusal()
+        return self.principal
+
+    @property
+    def tenant(self) -> TenantId:
+        """Whose data this operation is about. Raises `Unauthenticated`."""
+        return self.caller.tenant
+
+    @property
+    def bus(self) -> Bus:
+        """Live updates.
+
+        Raises:
+            Unavailable: they are switched off.
+        """
+        if self.services.bus is None:
+            raise Unavailable("live updates are switched off on this service")
+        return self.services.bus
+
+    def allow(self, scope: Scope) -> TenantId:
+        """The tenant, if the caller's token has `scope`. Raises `Unauthenticated` or `Forbidden`."""
+        self.caller.require(scope)
+        return self.tenant
+
+    def reach(self, user_id: str, scope: Scope) -> tuple[TenantId, UserId]:
+        """Tenant and user, if the caller may do this with that user's data.
+
+        Raises:
+            Unauthenticated: there is no token.
+            Forbidden: the token lacks `scope`.
+            NotFound: it is somebody else's data, whether they exist or not.
+        """
+        self.caller.require(scope)
+        return self.tenant, self.caller.reach(user_id)
+
+    def for_operation(self) -> "GraphQLContext":
+        """A context of the same caller for another operation, with loaders of its own."""
+        return GraphQLContext(
+            self.services,
+            self.options,
+            self.authenticator,
+            self.principal,
+            self.correlation_id,
+            self.connection_params,
+        )
+
+
+Info: TypeAlias = StrawberryInfo[GraphQLContext, None]
+
+
+def context_of(info: StrawberryInfo) -> GraphQLContext:
+    """The context of an operation, typed."""
+    return cast("GraphQLContext", info.context)

@@ -1,0 +1,137 @@
+"""GraphQL over HTTP: content negotiation, status codes, and who is calling (GraphQL over HTTP, first edition)."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.http.ides import GraphQL_IDE
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from domain.errors import DomainError
+from domain.ids import CorrelationId
+from graphql_api.auth import Principal
+from graphql_api.context import AppOptions, GraphQLContext
+from graphql_api.errors import STATUS, VALIDATION, extensions_of
+from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, SocketAdapter, SocketHandler, acknowledge
+
+RESPONSE_TYPE = "application/graphql-response+json"
+PARTIAL_STATUS = 294
+"""Data beside errors, as the specification proposes."""
+
+EXPLORER = Path(__file__).with_name("explorer.html")
+AUTHENTICATE = {"WWW-Authenticate": "Bearer"}
+
+
+class NegotiatedResponse(Response):
+    """Carries what the request accepts to where the answer is made."""
+
+    graphql_response = False
+
+
+class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
+    """The endpoint for HTTP and WebSocket."""
+
+    websocket_adapter_class = SocketAdapter
+    graphql_transport_ws_handler_class = SocketHandler
+
+    def __init__(self, schema: BaseSchema, options: AppOptions) -> None:
+        explorer: GraphQL_IDE | None = None if options.production else "graphiql"
+        super().__init__(
+            schema,
+            graphql_ide=explorer,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=INIT_WAIT,
+            max_subscriptions_per_connection=OPERATIONS_PER_SOCKET,
+            allowed_origins=tuple(sorted(options.origins)),
+        )
+        self._options = options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; what fails before an operation runs is answered in GraphQL's form as well."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            response = await self.run(Request(scope, receive))
+        except HTTPException as refused:
+            response = _refused(refused)
+        except DomainError as error:
+            body = {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
+            status = STATUS.get(error.code, 500)
+            response = JSONResponse(body, status, headers=AUTHENTICATE if status == 401 else None)
+        await response(scope, receive, send)
+
+    async def get_context(
+        self,
+        request: Request | WebSocket,
+        response: Response | WebSocket,  # noqa: ARG002 - the base's signature
+    ) -> GraphQLContext:
+        """Who asks, and with what; a token that cannot be trusted is refused before anything runs."""
+        state = request.app.state
+        header = request.headers.get("authorization")
+        principal: Principal | None = await state.authenticator.principal(header) if header else None
+        bound = structlog.contextvars.get_contextvars().get("correlation_id", "")
+        return GraphQLContext(state.services, self._options, state.authenticator, principal, CorrelationId(str(bound)))
+
+    async def on_ws_connect(self, context: GraphQLContext) -> Any:
+        """Trust the token that came with `connection_init`, if none came with the handshake."""
+        return await acknowledge(context)
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """Remember which media type the answer shall have."""
+        response = NegotiatedResponse()
+        response.status_code = None  # type: ignore[assignment]  # Strawberry's sign for "not chosen yet"
+        del response.headers["content-length"]
+        response.graphql_response = RESPONSE_TYPE in request.headers.get("accept", "")
+        return response
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        """The answer with the status that its media type asks for."""
+        negotiated = getattr(sub_response, "graphql_response", False)
+        status = _status(response_data) if negotiated else 200
+        return Response(
+            self.encode_json(response_data),
+            status_code=sub_response.status_code or status,
+            media_type=RESPONSE_TYPE if negotiated else "application/json",
+        )
+
+    async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002 - the base's signature
+        """The explorer, served whole from here."""
+        return HTMLResponse(EXPLORER.read_text())
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Parse JSON strictly: no NaN, no infinity."""
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> bytes:
+        """Write JSON."""
+        return orjson.dumps(data)
+
+
+def _status(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> int:
+    if isinstance(answer, list) or not answer.get("errors"):
+        return 200
+    return PARTIAL_STATUS if answer.get("data") is not None else 400
+
+
+def _refused(refused: HTTPException) -> Response:
+    if isinstance(refused.__cause__, InvalidOperationTypeError):
+        return _problem(405, refused.reason, {"Allow": "POST"})
+    return _problem(refused.status_code, refused.reason, None)
+
+
+def _problem(status: int, message: str, headers: dict[str, str] | None) -> Response:
+    body = {"errors": [{"message": message, "extensions": {"code": VALIDATION}}]}
+    return JSONResponse(body, status, headers=headers)

@@ -1,0 +1,32 @@
+"""Loaders: however many places of an answer need a row, it is asked for once, together with the others."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from strawberry.dataloader import DataLoader
+
+from domain.bootstrap import Services
+from domain.catalog.model import CatalogItem
+from domain.ids import ItemId, TenantId
+
+ItemKey = tuple[TenantId, ItemId]
+
+
+class Loaders:
+    """The loaders of one operation."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @cached_property
+    def items(self) -> DataLoader[ItemKey, CatalogItem | None]:
+        """Catalogue items by tenant and id; None for one that does not exist."""
+        return DataLoader(load_fn=self._load_items)
+
+    async def _load_items(self, keys: Sequence[ItemKey]) -> list[CatalogItem | None]:
+        found: dict[ItemKey, CatalogItem] = {}
+        for tenant in dict.fromkeys(tenant for tenant, _ in keys):
+            wanted = [item_id for owner, item_id in keys if owner == tenant]
+            items = await self._services.catalog.items_by_id(tenant, wanted)
+            found |= {(tenant, item_id): item for item_id, item in items.items()}
+        return [found.get(key) for key in keys]

@@ -1,0 +1,119 @@
+"""What every request passes: a correlation id, security headers, a bound on its body, a count and a log line."""
+
+import re
+import time
+from secrets import token_hex
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES: Final = 1_000_000
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "no-store",
+}
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TOO_LARGE = b'{"errors":[{"message":"The body is larger than 1 MB.","extensions":{"code":"VALIDATION"}}]}'
+
+log = structlog.get_logger(__name__)
+
+
+class RequestMetrics:
+    """Rate, errors and duration by route."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "personalization_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "personalization_http_request_seconds",
+            "Time to the last byte.",
+            ["method", "route"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+
+
+class RequestScope:
+    """Outermost middleware of HTTP requests and sockets."""
+
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        correlation_id = correlation_of(Headers(scope=scope))
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            if scope["type"] == "websocket":
+                await self._app(scope, receive, send)
+            else:
+                await self._http(scope, receive, send, correlation_id)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, correlation_id: str) -> None:
+        started, status = time.perf_counter(), 500
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES:
+                raise _BodyTooLarge
+            return message
+
+        async def decorated(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Correlation-ID"] = correlation_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, bounded, decorated)
+        except _BodyTooLarge:
+            await _answer_too_large(decorated)
+        finally:
+            self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # The template, not the path: a path may hold a user id.
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        self._metrics.seconds.labels(scope["method"], route).observe(seconds)
+        log.info("request", method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 2))
+
+
+class _BodyTooLarge(Exception):
+    """More was sent than any request may."""
+
+
+def correlation_of(headers: Headers) -> str:
+    """The id under which all that a request causes is logged: the caller's, if it is well-formed, or a new one."""
+    given = headers.get("x-correlation-id", "")
+    if _CORRELATION.fullmatch(given):
+        return given
+    trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return trace.group(1) if trace else token_hex(16)
+
+
+async def _answer_too_large(send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(_TOO_LARGE)).encode())]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": _TOO_LARGE})

@@ -1,0 +1,160 @@
+"""Running the service: its health, its models, its jobs."""
+
+from datetime import datetime
+from typing import Annotated, Self, TypeAlias
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import JSON
+
+from domain.errors import NotFound
+from domain.health import Readiness
+from domain.ids import JobId
+from domain.jobs.model import Job
+from domain.models.model import ModelRecord
+from graphql_api.auth import Scope
+from graphql_api.behavior import uuid_of
+from graphql_api.context import Info
+from graphql_api.enums import JobKind, JobState, ModelStatus, Status
+from graphql_api.problems import (
+    ConflictProblem,
+    ConsentRequiredProblem,
+    ForbiddenProblem,
+    NotFoundProblem,
+    UnavailableProblem,
+    ValidationProblem,
+    answering_problems,
+)
+
+
+@strawberry.type(description="The state of one part.")
+class HealthCheck:
+    """A part and how it is."""
+
+    name: str = strawberry.field(description="The part.")
+    status: Status = strawberry.field(description="How it is.")
+
+
+@strawberry.type(description="The state of the process that answers.")
+class Health:
+    """Readiness."""
+
+    status: Status = strawberry.field(description="Degraded: it answers with losses; unavailable: send nothing here.")
+    checks: list[HealthCheck] = strawberry.field(description="Its parts.")
+    checked_at: datetime = strawberry.field(description="When they were asked.")
+
+    @classmethod
+    def of(cls, readiness: Readiness) -> Self:
+        """The readiness as clients see it."""
+        checks = [HealthCheck(name=name, status=status) for name, status in readiness.checks.items()]
+        return cls(status=readiness.status, checks=checks, checked_at=readiness.checked_at)
+
+
+@strawberry.type(description="One trained version of a model.")
+class ModelVersion:
+    """A version and how well it did."""
+
+    name: str = strawberry.field(description="What the model is for.")
+    version: str = strawberry.field(description="Sorts by the time it was trained.")
+    algorithm: str = strawberry.field(description="What computed it.")
+    status: ModelStatus = strawberry.field(description="The champion is served.")
+    sha256: str = strawberry.field(description="Digest of its bytes; equal data gives an equal digest.")
+    size_bytes: int = strawberry.field(description="Length of the artifact.")
+    metrics: JSON = strawberry.field(description="Measured on held-out actions, beside popularity.")
+    trained_at: datetime = strawberry.field(description="When it was published.")
+
+    @classmethod
+    def of(cls, record: ModelRecord) -> Self:
+        """The version as clients see it."""
+        return cls(
+            name=record.name,
+            version=record.version,
+            algorithm=record.algorithm,
+            status=record.status,
+            sha256=record.sha256,
+            size_bytes=record.size_bytes,
+            metrics=JSON(dict(record.metrics)),
+            trained_at=record.trained_at,
+        )
+
+
+@strawberry.type(name="Job", description="Work off the request path.")
+class JobNode:
+    """A job's state."""
+
+    job_id: strawberry.ID = strawberry.field(description="Its id.")
+    kind: JobKind = strawberry.field(description="What it does.")
+    state: JobState = strawberry.field(description="Where it is.")
+    progress: float = strawberry.field(description="0 to 1.")
+    result: JSON | None = strawberry.field(description="What it answered, once done.")
+    error: str | None = strawberry.field(description="Why it failed.")
+    created_at: datetime = strawberry.field(description="When it was handed in.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """The job as clients see it."""
+        return cls(
+            job_id=strawberry.ID(str(job.job_id)),
+            kind=job.kind,
+            state=job.state,
+            progress=job.progress,
+            result=None if job.result is None else JSON(dict(job.result)),
+            error=job.error,
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+        )
+
+
+RetrainModelsPayload: TypeAlias = Annotated[
+    JobNode
+    | ValidationProblem
+    | ConsentRequiredProblem
+    | NotFoundProblem
+    | ForbiddenProblem
+    | ConflictProblem
+    | UnavailableProblem,
+    strawberry.union("RetrainModelsPayload", description="The training that was handed in, or why none was."),
+]
+
+
+@strawberry.type
+class OperationsQuery:
+    """Looking after the service."""
+
+    @strawberry.field(description="How the process that answers is; needs no token.")
+    async def health(self, info: Info) -> Health:
+        """Asked afresh."""
+        return Health.of(await info.context.services.health.readiness())
+
+    @strawberry.field(description="Every version of the recommendation model, the newest first.")
+    async def models(self, info: Info) -> list[ModelVersion]:
+        """The tenant's versions."""
+        tenant = info.context.allow(Scope.MODELS_ADMIN)
+        return [ModelVersion.of(record) for record in await info.context.services.models.versions(tenant)]
+
+    @strawberry.field(description="A job's state and progress; null if the tenant has no such job.")
+    async def job(
+        self, info: Info, job_id: Annotated[strawberry.ID, strawberry.argument(description="The job.")]
+    ) -> JobNode | None:
+        """One job."""
+        tenant = info.context.allow(Scope.MODELS_ADMIN)
+        try:
+            return JobNode.of(
+                await info.context.services.jobs.job(tenant, JobId(uuid_of(job_id, "jobId") or UUID(int=0)))
+            )
+        except NotFound:
+            return None
+
+
+@strawberry.type
+class OperationsMutation:
+    """Changing how the service works."""
+
+    @strawberry.mutation(description="Train a new model off the request path; one training of a tenant runs at a time.")
+    @answering_problems
+    async def retrain_models(self, info: Info) -> RetrainModelsPayload:
+        """Hand in a training."""
+        tenant = info.context.allow(Scope.MODELS_ADMIN)
+        jobs = info.context.services.jobs
+        return JobNode.of(await jobs.job(tenant, await jobs.enqueue(tenant, JobKind.RETRAIN)))

@@ -1,0 +1,190 @@
+"""Live updates: a person's list whenever it changes, their updates as they come, new models of a tenant."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from typing import Annotated, Self, TypeAlias
+
+import orjson
+import strawberry
+from strawberry.scalars import JSON
+
+from domain.errors import NotFound
+from domain.ids import ModelVersion, TenantId, UserId
+from domain.realtime import model
+from domain.realtime.model import Cursor, TenantUpdate
+from domain.recommendations.page import RecommendationList
+from graphql_api.auth import Scope
+from graphql_api.context import GraphQLContext, Info
+from graphql_api.enums import ItemKind, ResyncReason, UpdateKind
+from graphql_api.errors import Revoked
+from graphql_api.recommendations import RecommendationConnection, request_of
+
+Event = model.Update | model.ResyncRequired | TenantUpdate
+
+
+@strawberry.type(description="One change that a person can see.")
+class RealtimeUpdate:
+    """An update."""
+
+    cursor: str = strawberry.field(description="Where to go on after a lost connection.")
+    version: int = strawberry.field(description="The person's version; versions have no holes.")
+    kind: UpdateKind = strawberry.field(description="What it is about.")
+    body: JSON = strawberry.field(description="What it says.")
+
+
+@strawberry.type(description="Updates may be missing before this point: fetch anew, then go on from the cursor.")
+class ResyncRequired:
+    """A stated gap."""
+
+    cursor: str | None = strawberry.field(description="Where to go on.")
+    reason: ResyncReason = strawberry.field(description="Why.")
+
+    @classmethod
+    def of(cls, resync: model.ResyncRequired) -> Self:
+        """The gap as clients see it."""
+        return cls(cursor=None if resync.cursor is None else str(resync.cursor), reason=resync.reason)
+
+
+RealtimeEvent: TypeAlias = Annotated[
+    RealtimeUpdate | ResyncRequired,
+    strawberry.union("RealtimeEvent", description="An update, or the word that some are missing."),
+]
+
+
+@strawberry.type(description="A person's recommendations as they are now.")
+class RecommendationUpdate:
+    """A changed list."""
+
+    cursor: str | None = strawberry.field(description="Where to go on after a lost connection.")
+    recommendations: RecommendationConnection = strawberry.field(description="The list.")
+
+
+@strawberry.type(description="A new model serves.")
+class ModelUpdate:
+    """A published model."""
+
+    version: str = strawberry.field(description="Its version.")
+
+
+@strawberry.type(name="Subscription")
+class RealtimeSubscription:
+    """Live updates."""
+
+    @strawberry.subscription(description="A person's list now, and again whenever it changes.")
+    async def recommendation_updates(
+        self,
+        info: Info,
+        user_id: Annotated[str, strawberry.argument(description="Whose recommendations.")],
+        kind: Annotated[ItemKind | None, strawberry.argument(description="Only items of this kind.")] = None,
+        first: Annotated[int, strawberry.argument(description="Length of the list, 1 to 100.")] = 10,
+        after: Annotated[str | None, strawberry.argument(description="The last cursor received.")] = None,
+    ) -> AsyncIterator[RecommendationUpdate]:
+        """One list, live."""
+        context: GraphQLContext = info.context
+        tenant, user = context.reach(user_id, Scope.RECOMMENDATIONS_READ)
+        request = request_of(kind, None, first, None, None)
+        shown: tuple[str, ...] | None = None
+        async for cursor in _changes(context, tenant, user, _cursor(after)):
+            page = await context.services.recommendations.recommend(tenant, user, request)
+            if _ids(page) != shown:
+                shown = _ids(page)
+                listed = RecommendationConnection.of(tenant, page, request.after)
+                yield RecommendationUpdate(cursor=None if cursor is None else str(cursor), recommendations=listed)
+
+    @strawberry.subscription(description="Everything that changes for a person, in order and without silent gaps.")
+    async def realtime_updates(
+        self,
+        info: Info,
+        user_id: Annotated[str, strawberry.argument(description="Whose updates.")],
+        after: Annotated[str | None, strawberry.argument(description="The last cursor received.")] = None,
+    ) -> AsyncIterator[RealtimeEvent]:
+        """One person's updates, live."""
+        context: GraphQLContext = info.context
+        tenant, user = context.reach(user_id, Scope.RECOMMENDATIONS_READ)
+        subject = await context.services.directory.resolve(tenant, user)
+        if subject is None:
+            raise NotFound("There is no such user.", field="userId")
+        async with context.bus.subscribe(tenant, subject.subject_id, _cursor(after)) as updates:
+            async for update in updates:
+                if isinstance(update, model.ResyncRequired):
+                    yield ResyncRequired.of(update)
+                    continue
+                await _still_allowed(context, tenant, user, update)
+                yield RealtimeUpdate(
+                    cursor=str(update.cursor),
+                    version=update.version,
+                    kind=update.kind,
+                    body=JSON(orjson.loads(update.body) if update.body else {}),
+                )
+
+    @strawberry.subscription(description="The version of each new model of the tenant.")
+    async def model_updates(self, info: Info) -> AsyncIterator[ModelUpdate]:
+        """New models, live."""
+        context: GraphQLContext = info.context
+        tenant = context.allow(Scope.MODELS_ADMIN)
+        async with context.bus.subscribe_to_tenant(tenant) as updates:
+            async for update in updates:
+                if isinstance(update, TenantUpdate) and update.kind is UpdateKind.MODEL_UPDATED:
+                    yield ModelUpdate(version=ModelVersion(update.body.decode()))
+
+
+async def _changes(
+    context: GraphQLContext, tenant: TenantId, user: UserId, after: Cursor | None
+) -> AsyncIterator[Cursor | None]:
+    """Now, and after every event that may have changed the person's list; raises `Revoked`."""
+    subject = await context.services.directory.resolve(tenant, user)
+    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1)
+    async with AsyncExitStack() as stack:
+        streams: list[AsyncIterator[Event]] = [await stack.enter_async_context(context.bus.subscribe_to_tenant(tenant))]
+        if subject is not None:
+            streams.append(await stack.enter_async_context(context.bus.subscribe(tenant, subject.subject_id, after)))
+        pumps = [asyncio.create_task(_pump(stream, queue)) for stream in streams]
+        stack.push_async_callback(_cancelled, pumps)
+        cursor = after or (None if subject is None else Cursor(subject.version))
+        yield cursor
+        while (event := await queue.get()) is not None:
+            if isinstance(event, TenantUpdate):
+                await context.services.models.refresh(tenant)
+            else:
+                cursor = event.cursor or cursor
+                await _still_allowed(context, tenant, user, event)
+            yield cursor
+        for pump in pumps:
+            if pump.done() and (failure := pump.exception()):
+                raise failure
+
+
+async def _pump(stream: AsyncIterator[Event], queue: asyncio.Queue[Event | None]) -> None:
+    try:
+        async for event in stream:
+            await queue.put(event)
+    finally:
+        await queue.put(None)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+async def _still_allowed(
+    context: GraphQLContext, tenant: TenantId, user: UserId, update: model.Update | model.ResyncRequired
+) -> None:
+    """Raise `Revoked` if the person withdrew what their live updates rest on."""
+    if isinstance(update, model.Update) and update.kind not in {UpdateKind.CONSENT_CHANGED, UpdateKind.ERASED}:
+        return
+    subject = await context.services.directory.resolve(tenant, user)
+    if subject is None or not subject.personalizes:
+        raise Revoked("the person no longer agrees to personalization")
+
+
+def _cursor(after: str | None) -> Cursor | None:
+    return None if after is None else Cursor.parse(after)
+
+
+def _ids(page: RecommendationList) -> tuple[str, ...]:
+    return tuple(place.item_id for place in page.items)

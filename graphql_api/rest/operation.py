@@ -1,0 +1,92 @@
+"""One REST operation: what it takes, answers, needs and is called, declared once for serving and for describing it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from domain.bootstrap import Services
+from domain.ids import TenantId, UserId
+from graphql_api.auth import Principal, Scope, refusal
+
+Body = TypeVar("Body", bound=BaseModel)
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+
+
+class NoBody(BaseModel):
+    """The body of a request that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request whose caller was recognised.
+
+    Attributes:
+        principal: who calls; None only where an operation is open and no token was sent.
+    """
+
+    request: Request
+    services: Services
+    principal: Principal | None
+
+    def reach(self, user_id: str) -> tuple[TenantId, UserId]:
+        """Tenant and user, if the caller may touch that user's data.
+
+        Raises:
+            Unauthenticated: there is no token.
+            NotFound: it is somebody else's data, whether they exist or not.
+            ValidationFailed: it cannot be a user id.
+        """
+        if self.principal is None:
+            raise refusal()
+        return self.principal.tenant, self.principal.reach(user_id)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What makes a retry of this request recognisable, if the client sent it."""
+        return self.request.headers.get(IDEMPOTENCY_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Body]):
+    """One method of one path.
+
+    Attributes:
+        name: the operation's id in the OpenAPI document.
+        path: below the prefix of all routes, with `{parameters}`.
+        body: what the request must be; `NoBody` for none.
+        answer: what a success is.
+        scope: what a token must allow; None opens the operation to callers without one.
+        successor: the GraphQL field that does the same, such as `Mutation.learnPreferences`; None for none.
+        handle: does it.
+        parameters: what each parameter of the path means.
+        idempotent_by_key: it takes `Idempotency-Key`.
+        statuses: the code and meaning of answers that carry `answer`.
+        failures: codes of the problems that it may answer beside those that every operation may.
+        example: a request body to try it with; None for none.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    body: type[Body]
+    answer: type[BaseModel]
+    scope: Scope | None
+    successor: str | None
+    handle: Callable[[Call, Body], Awaitable[BaseModel]]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    idempotent_by_key: bool = False
+    statuses: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
+    failures: tuple[str, ...] = ()
+    example: Mapping[str, Any] | None = None
+    status_of: Callable[[Any], int] = lambda _answer: 200
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether the request has a body."""
+        return self.body is not NoBody

@@ -1,0 +1,128 @@
+"""The one schema: the nouns' queries, mutations and subscriptions together, and what wraps every operation."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry import relay
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types.execution import ExecutionContext
+
+from domain.storage.postgres import statements_run
+from graphql_api.behavior import BehaviorMutation
+from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
+from graphql_api.context import GraphQLContext
+from graphql_api.errors import presented
+from graphql_api.limits import DocumentCache, OperationLimits
+from graphql_api.operations import OperationsMutation, OperationsQuery
+from graphql_api.privacy import PrivacyMutation, PrivacyQuery
+from graphql_api.problems import Problem
+from graphql_api.profiles import ProfileNode, ProfileQuery
+from graphql_api.realtime import RealtimeSubscription
+from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
+
+
+@strawberry.type
+class NodeQuery:
+    """Relay's way to any object."""
+
+    node: relay.Node | None = relay.node(description="Any object by its global id; null if it is out of reach.")
+
+
+Query = merge_types(
+    "Query", (NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery)
+)
+Mutation = merge_types(
+    "Mutation",
+    (BehaviorMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation),
+)
+
+
+class PresentedErrors(SchemaExtension):
+    """Shows errors by their stable codes and masks what nobody expected, on single and streamed results alike."""
+
+    def on_operation(self) -> Iterator[None]:
+        """After the operation."""
+        yield
+        self._present(self.execution_context.result)
+
+    def on_stream_result(self, result: Any) -> Iterator[None]:
+        """Before each result of a subscription."""
+        self._present(result)
+        yield
+
+    def _present(self, result: Any) -> None:
+        errors = getattr(result, "errors", None)
+        if errors:
+            context: GraphQLContext = self.execution_context.context
+            result.errors = [_shown(error, context) for error in errors]
+
+
+class Measured(SchemaExtension):
+    """With the debug setting: what an operation took, and the SQL it ran."""
+
+    def on_operation(self) -> Iterator[None]:
+        """Around the operation."""
+        self._started = time.perf_counter()
+        self._statements: list[str] = []
+        token = statements_run.set(self._statements)
+        yield
+        statements_run.reset(token)
+
+    def get_results(self) -> dict[str, Any]:
+        """Milliseconds and statement count."""
+        taken = (time.perf_counter() - self._started) * 1000
+        return {"debug": {"milliseconds": round(taken, 3), "sqlStatements": len(self._statements)}}
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Leave logging to the presentation, which knows what was expected."""
+
+
+def build_schema(*, debug: bool = False, production: bool = True, in_order: bool = False) -> strawberry.Schema:
+    """The schema with everything that wraps an operation.
+
+    Args:
+        debug: answers carry timings and SQL counts.
+        production: the schema cannot be asked for, and errors suggest no field names.
+        in_order: sorted by name, for printing; Strawberry 0.341 cannot resolve unions of a sorted schema.
+    """
+    cache = DocumentCache(introspection=not production)
+    extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors]
+    return _Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=RealtimeSubscription,
+        types=[CatalogItemNode, ProfileNode, Problem],
+        extensions=[*extensions, Measured] if debug else extensions,
+        config=StrawberryConfig(disable_field_suggestions=production, sort_schema=in_order),
+    )
+
+
+def export() -> str:
+    """The schema as sorted SDL, as it stands in `schema.graphql`."""
+    return build_schema(in_order=True).as_str() + "\n"
+
+
+def _shown(error: GraphQLError, context: GraphQLContext) -> GraphQLError:
+    if isinstance(error, _Presented):
+        return error
+    shown = presented(error, context.correlation_id)
+    return _Presented(
+        shown["message"],
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        original_error=error.original_error,
+        extensions=shown.get("extensions"),
+    )
+
+
+class _Presented(GraphQLError):
+    """An error that has been made fit for clients."""

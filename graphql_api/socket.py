@@ -1,0 +1,130 @@
+"""graphql-transport-ws: who is calling, a context for each operation, and an end to sockets that must not live on.
+
+Close codes: 4400 malformed, 4401 subscribe before the acknowledgement, 4403 refused or revoked, 4408 no init in time,
+4409 duplicate id, 4429 second init, 1012 reconnect elsewhere.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, cast
+
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema.base import BaseSchema
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
+from strawberry.types.unset import UNSET
+
+from domain.errors import DomainError
+from graphql_api.context import GraphQLContext
+from graphql_api.errors import Revoked
+
+INIT_WAIT = timedelta(seconds=10)
+SEND_SECONDS = 10.0
+LIFETIME_SECONDS = 30 * 60.0
+LIFETIME_JITTER = 0.2
+OPERATIONS_PER_SOCKET = 100
+REVOKED = 4403
+RECONNECT = 1012
+
+_jitter = secrets.SystemRandom()
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """A socket whose reader may stall: sending has a deadline, and what is closed takes no more messages."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send one message.
+
+        Raises:
+            WebSocketDisconnected: the socket is closed, or its reader took nothing for too long.
+        """
+        if self.ws.application_state is WebSocketState.DISCONNECTED:
+            raise WebSocketDisconnected
+        text = cast("bytes", self.view.encode_json(message)).decode()
+        try:
+            await asyncio.wait_for(self.ws.send_text(text), SEND_SECONDS)
+        except (WebSocketDisconnect, RuntimeError, TimeoutError, OSError) as error:
+            raise WebSocketDisconnected from error
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the socket; closing twice is closing once."""
+        if self.ws.application_state is not WebSocketState.DISCONNECTED:
+            with suppress(RuntimeError, WebSocketDisconnect, OSError):
+                await self.ws.close(code=code, reason=reason)
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
+    """One socket."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.schema = cast("BaseSchema", _ContextPerOperation(self.schema, self))
+        self._ending: asyncio.Task[None] | None = None
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """Acknowledge, and see to it that the socket ends with its token or its lifetime."""
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self._ending is None:
+            self._ending = asyncio.create_task(self._end_in_time())
+
+    async def shutdown(self) -> None:
+        """End every operation."""
+        if self._ending is not None:
+            self._ending.cancel()
+        await super().shutdown()
+
+    async def _end_in_time(self) -> None:
+        seconds, code, reason = LIFETIME_SECONDS * (1 - _jitter.uniform(0, LIFETIME_JITTER)), RECONNECT, "Reconnect"
+        principal = self.context.principal
+        if principal is not None:
+            left = (principal.expires_at - self.context.services.clock.now()).total_seconds()
+            if left < seconds:
+                seconds, code, reason = left, REVOKED, "Forbidden"
+        await asyncio.sleep(max(0.0, seconds))
+        await self.websocket.close(code, reason)
+
+    async def _send_result_stream(
+        self, operation: Operation[GraphQLContext, None], result_source: AsyncGenerator[Any, None]
+    ) -> None:
+        with suppress(WebSocketDisconnected):
+            await super()._send_result_stream(operation, self._until_revoked(result_source))
+
+    async def _until_revoked(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        async for result in results:
+            if any(isinstance(error.original_error, Revoked) for error in result.errors or ()):
+                await self.websocket.close(REVOKED, "Forbidden")
+                return
+            yield result
+
+
+async def acknowledge(context: GraphQLContext) -> Any:
+    """Decide about a `connection_init`: a token in it counts, where the handshake brought none.
+
+    Raises:
+        ConnectionRejectionError: its token cannot be trusted.
+    """
+    given = context.connection_params.get("authorization") or context.connection_params.get("Authorization")
+    if given is not None:
+        try:
+            context.principal = await context.authenticator.principal(str(given))
+        except DomainError as error:
+            raise ConnectionRejectionError from error
+    return UNSET
+
+
+class _ContextPerOperation:
+    """The schema, giving each operation of a socket a context of its own, so that no loader answers with old rows."""
+
+    def __init__(self, schema: BaseSchema, handler: SocketHandler) -> None:
+        self._schema = schema
+        self._handler = handler
+
+    async def stream(self, query: str | None, **options: Any) -> Any:
+        options["context_value"] = self._handler.context.for_operation()
+        return await self._schema.stream(query, **options)
