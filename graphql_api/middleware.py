@@ -72,7 +72,7 @@ class RequestScope:
             message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES:
-                raise _BodyTooLarge
+                raise BodyTooLarge
             return message
 
         async def decorated(message: Message) -> None:
@@ -87,7 +87,7 @@ class RequestScope:
 
         try:
             await self._app(scope, bounded, decorated)
-        except _BodyTooLarge:
+        except BodyTooLarge:
             await _answer_too_large(decorated)
         finally:
             self._note(scope, status, time.perf_counter() - started)
@@ -100,7 +100,7 @@ class RequestScope:
         log.info("request", method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 2))
 
 
-class _BodyTooLarge(Exception):
+class BodyTooLarge(Exception):
     """More was sent than any request may."""
 
 

@@ -5,7 +5,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 
-MAX_BODY_BYTES = 1_000_000
+from graphql_api.middleware import MAX_BODY_BYTES, BodyTooLarge
+
 MEDIA_TYPE = "application/json"
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -39,17 +40,14 @@ async def read_body(request: Request, model: type[Body]) -> Body:
 
 async def _content(request: Request) -> bytes:
     announced = request.headers.get("content-length", "")
-    content = bytearray()
     if announced.isdecimal() and int(announced[:20]) > MAX_BODY_BYTES:
         raise _too_long()
     try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > MAX_BODY_BYTES:
-                raise _too_long()
+        return await request.body()
+    except BodyTooLarge:
+        raise _too_long() from None
     except ClientDisconnect:
         raise Unreadable(400, "The request ended before its body did.") from None
-    return bytes(content)
 
 
 def _too_long() -> Unreadable:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from domain.bootstrap import Services, open_services, open_worker
+from domain.bootstrap import Services, open_worker
 from domain.catalog.model import CatalogItem, ItemKind
 from domain.clock import SystemClock
 from domain.ids import ItemId, TenantId, UserId
@@ -18,9 +18,9 @@ from domain.privacy.keys import new_key_line
 from domain.privacy.model import OBSERVED_PURPOSES
 from domain.privacy.receipts import Evidence
 from domain.settings import Settings
-from graphql_api.auth import Authenticator, Scope, SharedSecret, issue_token
+from graphql_api.app import create_app
+from graphql_api.auth import Scope, issue_token
 from graphql_api.rest.paths import PREFIX
-from graphql_api.rest.routes import rest_routes
 from tests.api.declared import check_declared
 
 JWT_SECRET = "a-signing-secret-for-tests-only-0123456789"
@@ -66,15 +66,8 @@ def settings_of(owner_url: str, redis_url: str, folder: Path, secret: str) -> Se
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[Starlette]:
     """An application that is ready to answer."""
-    async with open_services(settings) as services:
-        app = Starlette(routes=rest_routes())
-        app.state.services = services
-        app.state.authenticator = Authenticator(
-            SharedSecret(JWT_SECRET),
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
-            clock=services.clock,
-        )
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
         yield app
 
 

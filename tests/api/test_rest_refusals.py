@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from structlog.contextvars import bound_contextvars
 
 from domain.errors import Unavailable
 from graphql_api.errors import MASKED
@@ -198,14 +197,13 @@ async def test_a_fault_of_ours_shows_an_id_and_nothing_else(room: RestRoom, monk
         raise RuntimeError("postgres://owner:secret@db/personalization")
 
     monkeypatch.setattr(room.services.profiles, "profile", bug)
-    with bound_contextvars(correlation_id="c-1234"):
-        async with room.caller(USER) as anna:
-            answer = await anna.get(f"/profile/{USER}")
+    async with room.caller(USER) as anna:
+        answer = await anna.get(f"/profile/{USER}", headers={"X-Correlation-ID": "call-1234"})
     assert answer.json() == {
         "type": "/api/personalization/docs#INTERNAL",
         "title": "Something went wrong on our side",
         "status": 500,
         "detail": MASKED,
         "code": "INTERNAL",
-        "correlationId": "c-1234",
+        "correlationId": "call-1234",
     }
