@@ -6,7 +6,6 @@ whoever listens live.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 from uuid import uuid4
@@ -15,8 +14,8 @@ from domain.clock import Clock
 from domain.errors import ConsentRequired, NotFound, ValidationFailed
 from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.data_keys import DataKeys
+from domain.privacy.decisions import Decision, Standing, announcement, receipts_of
 from domain.privacy.directory import CHUNK, SubjectDirectory
-from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import (
     OBSERVED_PURPOSES,
     ConsentPurpose,
@@ -26,36 +25,6 @@ from domain.privacy.model import (
     with_level,
 )
 from domain.privacy.receipts import ConsentReceipt, Evidence, PrivacyPolicy, StartingPoint
-
-_TICK = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A person at the moment of a decision.
-
-    Attributes:
-        subject: as stored, locked until the decision is written.
-        last_recorded_at: the time of the person's latest receipt.
-    """
-
-    subject: Subject
-    last_recorded_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a decision leaves behind.
-
-    Attributes:
-        subject: the person from now on.
-        receipts: what is added to the record.
-        announcement: the sealed live update; None if nothing changed that a person could see.
-    """
-
-    subject: Subject
-    receipts: Sequence[ConsentReceipt]
-    announcement: bytes | None
 
 
 class Publisher(Protocol):
@@ -279,36 +248,9 @@ class PrivacyService:
 
         def decision(standing: Standing) -> Decision:
             before, after = standing.subject, change(standing.subject)
-            receipts = _receipts(standing, after, evidence, now, always)
-            return Decision(after, receipts, None if after == before else _announcement(after, keys))
+            receipts = receipts_of(standing, after, evidence, now, always)
+            return Decision(after, receipts, None if after == before else announcement(after, keys))
 
         decided = await self._store.decide(tenant, subjects, decision)
         await self._publisher.publish(tenant, decided)
         return decided
-
-
-def _receipts(
-    standing: Standing, after: Subject, evidence: Evidence, now: datetime, always: frozenset[ConsentPurpose]
-) -> list[ConsentReceipt]:
-    # The latest receipt counts, so a decision is never dated before an earlier one, whichever host's clock is behind.
-    last = standing.last_recorded_at
-    recorded_at = now if last is None else max(now, last + _TICK)
-    before = standing.subject.consents
-    changed = (after.consents.granted - before.granted) | (after.consents.withdrawn - before.withdrawn)
-    return [
-        evidence.receipt(uuid4(), purpose, recorded_at, granted=purpose in after.consents.granted)
-        for purpose in sorted(changed | always)
-    ]
-
-
-def _announcement(subject: Subject, keys: dict[SubjectId, SubjectKey]) -> bytes | None:
-    key = keys.get(subject.subject_id)
-    if key is None:
-        return None
-    body = {
-        "privacyLevel": subject.privacy_level,
-        "collects": subject.collects,
-        "personalizes": subject.personalizes,
-        "gpc": subject.gpc,
-    }
-    return key.seal_json("outbox", "body_sealed", body)

@@ -7,11 +7,11 @@ import asyncpg
 
 from domain.errors import NotFound
 from domain.ids import SubjectId, TenantId
+from domain.privacy.decisions import Decision, Standing
 from domain.privacy.directory import Lookup, Newcomer
 from domain.privacy.keys import WrappedKey
 from domain.privacy.model import ConsentPurpose, Consents, PrivacyLevel, Subject
 from domain.privacy.receipts import ConsentReceipt
-from domain.privacy.service import Decision, Standing
 from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction

@@ -28,42 +28,49 @@ def page(document: Json, openapi_path: str) -> str:
         document: as `openapi.document` makes it.
         openapi_path: where the document itself is served.
     """
-    info = document["info"]
+    title = escape(f"{document['info']['title']}: REST")
     operations = [
         (method.upper(), path, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    sections = "\n".join(_section(document, *operation) for operation in operations)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(info["title"])}: REST</title>
+<title>{title}</title>
 <style>{STYLESHEET}</style>
 </head>
 <body>
-<header>
-<h1>{escape(info["title"])}: REST</h1>
-<p>Version {escape(info["version"])}. {escape(info["description"])}
-The same as <a href="{escape(openapi_path)}">OpenAPI 3.1</a>.</p>
-<p>Lines to paste expect the address in <code>$API</code> and a token in <code>$TOKEN</code>.</p>
-</header>
+{_opening(title, document["info"], openapi_path)}
 <nav aria-label="Routes"><ul>
 {"".join(f"<li>{_signature(*operation)}</li>" for operation in operations)}
 <li><a href="#problems">Problems</a></li>
 </ul></nav>
 <main>
-{sections}
-<h2 id="problems">Problems</h2>
-<p>A request that is refused did nothing. The answer is <code>application/problem+json</code> (RFC 9457).</p>
-{_table(("code", "status", "meaning"), _problem_rows(), "code")}
-{_fields(document, document["components"]["schemas"]["Problem"])}
+{"".join(_section(document, *operation) for operation in operations)}
+{_problems(document)}
 </main>
 </body>
 </html>
 """
+
+
+def _opening(title: str, info: Json, openapi_path: str) -> str:
+    return f"""<header>
+<h1>{title}</h1>
+<p>Version {escape(info["version"])}. {escape(info["description"])}
+The same as <a href="{escape(openapi_path)}">OpenAPI 3.1</a>.</p>
+<p>Lines to paste expect the address in <code>$API</code> and a token in <code>$TOKEN</code>.</p>
+</header>"""
+
+
+def _problems(document: Json) -> str:
+    return f"""<h2 id="problems">Problems</h2>
+<p>A request that is refused did nothing. The answer is <code>application/problem+json</code> (RFC 9457).</p>
+{_table(("code", "status", "meaning"), _problem_rows(), anchored=True)}
+{_fields(document, document["components"]["schemas"]["Problem"])}"""
 
 
 def _signature(method: str, path: str, operation: Json) -> str:
@@ -159,11 +166,11 @@ def _resolved(document: Json, schema: Json) -> Json:
     return found
 
 
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], anchor: str | None = None) -> str:
-    """A table of cells that are HTML; with `anchor`, the plain text of each first cell is the row's id."""
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, anchored: bool = False) -> str:
+    """A table of cells that are HTML; in an anchored one the text of each first cell is its row's id."""
     head = "".join(f"<th>{name}</th>" for name in heads)
     lines = "".join(
-        f"<tr{_id(row[0]) if anchor else ''}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows
+        f"<tr{_id(row[0]) if anchored else ''}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
 
