@@ -12,7 +12,7 @@ from cli.output import print_result, say
 from domain.settings import Environment, Settings
 
 QUESTION: Final = (
-    '{ recommendations(userId: \\"%s\\", first: 10) { edges { node { score item { title } reasons { text } } } } }'
+    '{ recommendations(userId: \\"%s\\", first: 10) { edges { node { title score reasons { text } } } } }'
 )
 
 

@@ -4,6 +4,7 @@ import click
 import uvicorn
 
 from domain.settings import load_settings
+from graphql_api.app import create_app
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
@@ -24,8 +25,7 @@ def command(host: str | None, port: int | None) -> None:
     """
     settings = load_settings(host=host, port=port)
     uvicorn.run(
-        "graphql_api.app:create_app",
-        factory=True,
+        create_app(settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

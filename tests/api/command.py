@@ -86,6 +86,12 @@ class Up:
         assert rest == ""
         return self.process.returncode
 
+    def kill(self) -> None:
+        """End it as `kill -9` does, without a chance to stop anything."""
+        self.process.kill()
+        self.process.communicate(timeout=STOP_SECONDS)
+        self._errors.close()
+
     def query(self, document: str, **variables: object) -> dict[str, Any]:
         """The `data` of a GraphQL answer; fails on errors."""
         answer = self.post(self.ready["graphql"], {"query": document, "variables": variables})

@@ -12,7 +12,7 @@ import pytest
 from tests.api.command import ROOT, Up, personalization, result, running
 
 MOVIELENS = ROOT.parent / "shared" / "data" / "ml-latest-small"
-TEN = """query Ten($user: ID!) {
+TEN = """query Ten($user: String!) {
   recommendations(userId: $user, first: 10) { edges { node { item { id } reasons { code } } } } }"""
 
 ITEMS = """item_id,title,kind,category,tags

@@ -48,7 +48,7 @@ def test_the_tour_runs_as_written(newcomer: Up) -> None:
     origin = newcomer.ready["graphql"].removesuffix("/graphql")
     script = f"\necho '{MARK}'\n".join(blocks()).replace(f"http://127.0.0.1:{PORT}", origin)
     ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["/bin/bash", "-euo", "pipefail", "-c", script],
         cwd=newcomer.data_dir.parent,
         env=environment(),
         capture_output=True,
