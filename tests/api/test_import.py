@@ -55,7 +55,7 @@ def test_good_rows_load_and_bad_rows_are_named(up: Up, files: Path) -> None:
     assert (loaded["events"], loaded["users"], loaded["rejected"]) == (3, 2, 2)
     assert "events.csv:5: timestamp: " in ran.stderr
     assert "did you mean 'rated'?" in ran.stderr
-    rows = list(csv.DictReader(rejects.open()))
+    rows = list(csv.DictReader(rejects.read_text().splitlines()))
     assert [(row["line"], row["field"]) for row in rows] == [("5", "timestamp"), ("6", "type")]
 
 

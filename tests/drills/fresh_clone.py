@@ -28,7 +28,7 @@ ANSWER_SECONDS = 30.0
 RESTART_GOAL_SECONDS = 5.0
 BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 QUESTION = """
-query Ask($user: ID!) {
+query Ask($user: String!) {
   recommendations(userId: $user, first: 10) {
     edges { node { item { title } reasons { code } } }
   }

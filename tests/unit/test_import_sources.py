@@ -1,0 +1,135 @@
+"""The files of an import: what each format accepts, and the line and reason of what it refuses."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.importing.records import ImportedEvent, ImportedItem, RejectedRow
+from cli.importing.sources import FORMATS, Row, open_source
+from domain.catalog.model import ItemKind
+from domain.errors import ValidationFailed
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def rows(path: Path, format_name: str = "csv", *, items: bool = False) -> list[Row]:
+    return list(open_source(format_name, path, NOW, holds_items=items))
+
+
+def refusals(found: list[Row]) -> list[tuple[int, str | None]]:
+    return [(row.line_number, row.field) for row in found if isinstance(row, RejectedRow)]
+
+
+def write(folder: Path, text: str | bytes, name: str = "file.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_a_refused_row_has_the_line_on_which_it_starts(tmp_path: Path) -> None:
+    text = 'user_id,item_id,timestamp\nana,"a",0\nana,"b\nc",2024-01-01\nana,d,then\nana,e\n\nana,f,2024-01-01\n'
+    found = rows(write(tmp_path, text))
+    assert refusals(found) == [(2, "timestamp"), (3, "item_id"), (5, "timestamp"), (6, None)]
+    assert [row.item_id for row in found if isinstance(row, ImportedEvent)] == ["f"]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_nothing_special(tmp_path: Path) -> None:
+    text = b"\xef\xbb\xbfuser_id,item_id,timestamp\r\nana,a,2024-01-01T10:00:00+02:00\r\n"
+    [event] = rows(write(tmp_path, text))
+    assert isinstance(event, ImportedEvent)
+    assert event.occurred_at == datetime(2024, 1, 1, 8, tzinfo=UTC)
+
+
+def test_bytes_that_are_no_text_cost_their_row_only(tmp_path: Path) -> None:
+    text = b"user_id,item_id,timestamp\nan\xffa,a,2024-01-01\nana,a,2024-01-01\n"
+    found = rows(write(tmp_path, text))
+    assert refusals(found) == [(2, "user_id")]
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("text", ["", "user,item_id,timestamp\nana,a,0\n"])
+def test_a_file_without_its_columns_is_refused_as_a_whole(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationFailed):
+        rows(write(tmp_path, text))
+
+
+def test_lines_of_json_are_each_on_their_own(tmp_path: Path) -> None:
+    good = json.dumps({"user_id": 7, "item_id": "a", "timestamp": 1714593600, "value": 4.5})
+    path = write(tmp_path, f"{good}\n\n[1]\n{{\n{good}\n" + "[" * 100_000, "file.jsonl")
+    found = rows(path, "jsonl")
+    assert refusals(found) == [(3, None), (4, None), (6, None)]
+    events = [row for row in found if isinstance(row, ImportedEvent)]
+    assert [(event.user_id, event.type, event.value) for event in events] == [("7", "rated", 4.5)] * 2
+
+
+def test_parquet_rows_are_numbered(tmp_path: Path) -> None:
+    times = [datetime(2024, 1, 1, tzinfo=UTC), None, datetime(2024, 1, 2, tzinfo=UTC)]
+    table = pa.table({"user_id": ["ana", "ben", None], "item_id": ["a", "a", "a"], "timestamp": times})
+    pq.write_table(table, tmp_path / "file.parquet")
+    assert refusals(rows(tmp_path / "file.parquet", "parquet")) == [(2, "timestamp"), (3, "user_id")]
+
+
+def test_what_is_no_parquet_is_refused_as_a_whole(tmp_path: Path) -> None:
+    with pytest.raises(ValidationFailed):
+        rows(write(tmp_path, "user_id\n", "file.parquet"), "parquet")
+
+
+def test_items_take_tags_attributes_and_windows_from_their_cells(tmp_path: Path) -> None:
+    text = (
+        "item_id,title,kind,tags,attributes,available_from,sensitive\n"
+        'a,First,style,calm|slow|calm,"{""year"": 1999}",2024-01-01,no\n'
+        "b,Second,sculpture,,,,\n"
+        "c,,,,,,\n"
+        "d,Fourth,,,{,,\n"
+    )
+    found = rows(write(tmp_path, text), items=True)
+    assert refusals(found) == [(3, "kind"), (4, "title"), (5, "attributes")]
+    [item] = [row for row in found if isinstance(row, ImportedItem)]
+    assert (item.kind, item.tags, dict(item.attributes)) == (ItemKind.STYLE, ("calm", "slow"), {"year": 1999})
+
+
+def test_movielens_becomes_items_ratings_and_tags(tmp_path: Path) -> None:
+    write(
+        tmp_path, "movieId,title,genres\n1,Toy Story (1995),Adventure|Comedy\n2,None,(no genres listed)\n", "movies.csv"
+    )
+    write(tmp_path, "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n1,2,x,964982703\n", "ratings.csv")
+    write(tmp_path, "userId,movieId,tag,timestamp\n2,1,funny,1445714994\n", "tags.csv")
+    source = open_source("movielens", tmp_path, NOW, holds_items=False)
+    found = list(source)
+    assert source.rows == len(found) == 5
+    first, second, rating, refused, tag = found
+    assert isinstance(first, ImportedItem)
+    assert (first.tags, dict(first.attributes)) == (("Adventure", "Comedy"), {"year": 1995})
+    assert isinstance(second, ImportedItem)
+    assert second.tags == ()
+    assert isinstance(rating, ImportedEvent)
+    assert (rating.type, rating.value) == ("rated", 4.0)
+    assert isinstance(refused, RejectedRow)
+    assert (refused.source, refused.line_number, refused.field) == ("ratings.csv", 3, "value")
+    assert isinstance(tag, ImportedEvent)
+    assert tag.type == "tagged"
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_place_that_cannot_hold_the_format_is_refused(format_name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationFailed):
+        list(open_source(format_name, tmp_path, NOW, holds_items=False))
+
+
+@given(st.binary(max_size=300), st.sampled_from(["csv", "jsonl", "parquet"]), st.booleans())
+def test_no_file_breaks_an_import(
+    tmp_path_factory: pytest.TempPathFactory, text: bytes, kind: str, items: bool
+) -> None:
+    header = b"" if kind != "csv" else b"user_id,item_id,timestamp,title,kind,tags,attributes\n"
+    path = write(tmp_path_factory.getbasetemp(), header + text, f"random.{kind}")
+    try:
+        found = rows(path, kind, items=items)
+    except ValidationFailed:
+        return
+    assert all(isinstance(row, ImportedItem | ImportedEvent | RejectedRow) for row in found)
