@@ -9,7 +9,7 @@ import orjson
 import strawberry
 from strawberry.scalars import JSON
 
-from domain.errors import NotFound
+from domain.errors import DomainError, NotFound
 from domain.ids import ModelVersion, TenantId, UserId
 from domain.realtime import model
 from domain.realtime.model import Cursor, TenantUpdate
@@ -156,11 +156,14 @@ async def _changes(
 
 
 async def _pump(stream: AsyncIterator[Event], queue: asyncio.Queue[Event | None]) -> None:
+    # The queue is short on purpose: while it is full the bus keeps, and conflates, what a slow reader has not taken.
     try:
         async for event in stream:
             await queue.put(event)
-    finally:
+    except DomainError:
         await queue.put(None)
+        raise
+    await queue.put(None)
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:

@@ -269,6 +269,6 @@ def _settled(reply: Any) -> Any:
     return reply
 
 
-def _entry(raw: Sequence[Any]) -> StreamEntry:
+def _entry(raw: tuple[bytes, dict[bytes, bytes]]) -> StreamEntry:
     identity, fields = raw
-    return identity, dict(zip(fields[::2], fields[1::2], strict=True))
+    return identity, fields
