@@ -1,16 +1,14 @@
-"""Structured logs: one JSON line an event, with the correlation id of whatever caused it and nobody's name in it."""
+"""Structured logs: one JSON line an event, with the correlation id of whatever caused it.
 
-import hashlib
+Nobody's name is in them: code that logs about people names none of them, neither by external nor by internal id.
+"""
+
 import logging
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-
-from domain.ids import UserId
-
-PSEUDONYM_LENGTH = 12
 
 
 def configure_logging(*, level: str = "INFO", debug: bool = False) -> None:
@@ -48,11 +46,6 @@ def configure_logging(*, level: str = "INFO", debug: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if debug else threshold)
-
-
-def pseudonym(user_id: UserId, salt: bytes) -> str:
-    """A short name for a user that tells log lines apart and says nothing about who it is."""
-    return hashlib.blake2b(user_id.encode(), key=salt[:64], digest_size=PSEUDONYM_LENGTH // 2).hexdigest()
 
 
 def _name_the_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Real servers for the tests: one Postgres for the run, a database per worker from one template, a Valkey per worker."""
+"""Real servers for the tests: one Postgres a run, a database per worker from one template, a Valkey per worker."""
 
 import asyncio
 import os

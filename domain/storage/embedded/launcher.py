@@ -11,6 +11,13 @@ import os
 import signal
 import sys
 
+# Imported before root is dropped: the account of the server need not be able to read this interpreter's library.
+try:
+    import ctypes
+except ImportError:
+    # An interpreter without libffi still runs the service; the next start clears what a killed owner left.
+    ctypes = None  # type: ignore[assignment]
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -30,12 +37,7 @@ def become(uid: int, gid: int) -> None:
 
 def die_with(owner: int, death_signal: int) -> None:
     """Have the kernel send `death_signal` when the thread that started us ends."""
-    if sys.platform != "linux":
-        return
-    try:
-        import ctypes
-    except ImportError:
-        # An interpreter without libffi still runs the service; the next start clears what a killed owner left.
+    if sys.platform != "linux" or ctypes is None:
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     # The owner may have died before the request: then the kernel will never send anything.

