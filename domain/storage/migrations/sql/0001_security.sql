@@ -5,16 +5,23 @@ DO $$
 DECLARE
     role_name text;
 BEGIN
-    -- Two databases of one cluster may be migrated at the same moment.
-    PERFORM pg_advisory_xact_lock(hashtext('personalization roles'));
     FOREACH role_name IN ARRAY ARRAY['personalization_service', 'personalization_worker', 'personalization_trainer',
                                      'personalization_keys', 'personalization_dispatcher'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role_name);
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                -- Another database of the cluster is migrated at this moment, and no lock reaches across databases.
+                NULL;
+            END;
         END IF;
     END LOOP;
     -- Needed to hand the functions below to the dispatcher.
-    EXECUTE format('GRANT personalization_dispatcher TO %I', current_user);
+    BEGIN
+        EXECUTE format('GRANT personalization_dispatcher TO %I', current_user);
+    EXCEPTION WHEN unique_violation THEN
+        NULL;
+    END;
 END
 $$;
 
@@ -79,8 +86,11 @@ CREATE POLICY consented_rows ON user_behavior_events FOR SELECT TO personalizati
 
 -- Claiming work is the one query without a subject: it runs as the dispatcher, returns ids only, and its row locks
 -- last as long as the caller's transaction.
-CREATE POLICY dispatch ON user_behavior_events TO personalization_dispatcher USING (true);
-CREATE POLICY dispatch ON outbox FOR SELECT TO personalization_dispatcher USING (true);
+-- A policy reaches the members of its role too, and the tables' owner is one: only the functions are meant.
+CREATE POLICY dispatch ON user_behavior_events TO personalization_dispatcher
+    USING ((SELECT current_user = 'personalization_dispatcher'));
+CREATE POLICY dispatch ON outbox FOR SELECT TO personalization_dispatcher
+    USING ((SELECT current_user = 'personalization_dispatcher'));
 GRANT SELECT (tenant_id, subject_id, event_id, seq, received_at, processed_at, quarantined_at), UPDATE (attempts)
     ON user_behavior_events TO personalization_dispatcher;
 GRANT SELECT (tenant_id, subject_id, version, created_at) ON outbox TO personalization_dispatcher;
