@@ -1,0 +1,96 @@
+"""The log of behaviour is learned from in batches of a hundred, or after a second, whoever dies on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from domain.bootstrap import WorkerServices, open_worker
+from domain.clock import FixedClock, SystemClock
+from domain.profiles.service import ProfileService
+from domain.storage.roles import Role
+from tests.api.rest_room import RestRoom
+from workers.behavior import LONGEST_WAIT, BatchLoop
+
+USER = "anna"
+
+
+@pytest.fixture
+async def worker(room: RestRoom) -> AsyncIterator[WorkerServices]:
+    """A worker with nothing left to do; other tests of this database may have left events."""
+    await room.learn()
+    async with open_worker(room.settings) as services:
+        yield services
+
+
+async def act(room: RestRoom, times: int) -> None:
+    """Let Anna use templates so many times."""
+    await room.agree(USER)
+    async with room.caller(USER) as anna:
+        for start in range(0, times, 50):
+            actions = [
+                {"type": "template_used", "feature": f"template_{n % 30}"} for n in range(start, min(start + 50, times))
+            ]
+            answer = await anna.post("/learn-preferences", json={"userId": USER, "behaviorData": {"actions": actions}})
+            assert answer.json()["accepted"] == len(actions), answer.text
+
+
+async def events_learned(room: RestRoom) -> int:
+    async with room.caller(USER) as anna:
+        return int((await anna.get(f"/profile/{USER}")).json()["profile"]["eventCount"])
+
+
+async def test_waiting_events_are_taken_by_the_hundred(room: RestRoom, worker: WorkerServices) -> None:
+    await act(room, 250)
+    profiles = worker.services.profiles
+    assert [(await profiles.learn_batch()).processed for _ in range(4)] == [100, 100, 50, 0]
+    assert await events_learned(room) == 250
+
+
+async def test_two_workers_never_learn_from_the_same_event(room: RestRoom, worker: WorkerServices) -> None:
+    await act(room, 200)
+    async with open_worker(room.settings) as other:
+        outcomes = await asyncio.gather(
+            *(services.services.profiles.learn_batch() for services in (worker, other, worker, other))
+        )
+    await room.learn()
+    assert sum(outcome.processed for outcome in outcomes) <= 200
+    assert await events_learned(room) == 200
+
+
+async def test_the_batch_of_a_worker_that_died_is_free_without_waiting_for_a_deadline(
+    room: RestRoom, worker: WorkerServices, role_urls: dict[Role, str]
+) -> None:
+    await act(room, 20)
+    profiles = worker.services.profiles
+    dying = await asyncpg.connect(role_urls[Role.WORKER])
+    await dying.execute("BEGIN")
+    assert await dying.fetchval("SELECT count(*) FROM lock_behavior_batch(100)") == 20
+    assert (await profiles.learn_batch()).processed == 0
+    dying.terminate()
+    for _ in range(1000):
+        if processed := (await profiles.learn_batch()).processed:
+            break
+        await asyncio.sleep(0.01)
+    assert processed == await events_learned(room) == 20
+
+
+def loop_at(worker: WorkerServices, clock: FixedClock) -> BatchLoop:
+    profiles: ProfileService = worker.services.profiles
+    return BatchLoop(worker.services.behavior, profiles, clock)
+
+
+async def test_a_small_batch_waits_for_a_second_and_a_full_one_does_not(room: RestRoom, worker: WorkerServices) -> None:
+    before = SystemClock().now()
+    early = loop_at(worker, FixedClock(before))
+    assert await early.step() is False
+    await act(room, 99)
+    assert await early.step() is False
+    await act(room, 1)
+    assert await early.step() is True
+    await act(room, 1)
+    assert await early.step() is False
+    assert await loop_at(worker, FixedClock(SystemClock().now() + LONGEST_WAIT + timedelta(seconds=1))).step() is True
+    assert await events_learned(room) == 101
