@@ -36,7 +36,6 @@ from domain.realtime.store import Outbox, RedisLink, RedisStreams
 from domain.recommendations.service import RecommendationService
 from domain.recommendations.store import PostgresRecommendationStore
 from domain.settings import Settings
-from domain.storage import migrate as migration
 from domain.storage.postgres import Database, Databases
 from domain.storage.redis import RedisStore
 from domain.storage.roles import Role, url_as
@@ -79,9 +78,12 @@ async def migrate_database(
     settings: Settings, *, target: str = "__latest__", report: Callable[[str], None] | None = None
 ) -> list[str]:
     """Bring the configured database to `target` and give each role its login; the migrations that ran."""
+    # Imported here: serving starts sooner without the migration tool.
+    from domain.storage.migrate import migrate
+
     passwords = role_passwords(settings)
     database_url = _required(settings.database_url, "PERSONALIZATION_DATABASE_URL")
-    return await migration.migrate(database_url, passwords, target=target, report=report or (lambda _step: None))
+    return await migrate(database_url, passwords, target=target, report=report or (lambda _step: None))
 
 
 def role_passwords(settings: Settings) -> dict[Role, str]:
@@ -119,87 +121,125 @@ async def _open_databases(stack: AsyncExitStack, settings: Settings, roles: tupl
     return databases
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """What the use cases stand on."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    redis: RedisStore
+    redis_url: str
+    registry: CollectorRegistry
+    outbox: Outbox
+    publisher: OutboxPublisher
+    directory: SubjectDirectory
+    keys: DataKeys
+    privacy: PrivacyService
+    catalog: CatalogService
+    models: ModelRegistry
+    bus: Bus | None
+
+
 async def _assemble(
     stack: AsyncExitStack, settings: Settings, database: Database, vault: Database, clock: Clock
 ) -> Services:
+    ground = _ground(stack, settings, database, vault, clock)
+    waker = ArqWaker(settings.queue_url or ground.redis_url)
+    stack.push_async_callback(waker.close)
+    job_store = PostgresJobStore(database)
+    behavior = _behavior(ground)
+    return Services(
+        clock=clock,
+        privacy=ground.privacy,
+        directory=ground.directory,
+        catalog=ground.catalog,
+        behavior=behavior,
+        imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
+        profiles=_profiles(ground),
+        recommendations=_recommendations(ground),
+        models=ground.models,
+        jobs=JobQueue(job_store, waker, clock),
+        job_store=job_store,
+        publisher=ground.publisher,
+        bus=ground.bus,
+        health=_health(ground, behavior),
+        metrics=ground.registry,
+    )
+
+
+def _ground(stack: AsyncExitStack, settings: Settings, database: Database, vault: Database, clock: Clock) -> _Ground:
     registry = CollectorRegistry()
     redis_url = _required(settings.redis_url, "PERSONALIZATION_REDIS_URL")
     redis = RedisStore(redis_url, name="personalization")
     stack.push_async_callback(redis.close)
     outbox, streams, metrics = Outbox(database, clock), RedisStreams(redis), RealtimeMetrics(registry)
     publisher = OutboxPublisher(outbox, streams, metrics)
-    people = _people(settings, database, vault, outbox, publisher, clock)
-    catalog = CatalogService(PostgresCatalogStore(database, clock), clock)
-    models = ModelRegistry(PostgresModelStore(database, clock), settings.data_dir / "models", clock)
-    waker = ArqWaker(settings.queue_url or redis_url)
-    stack.push_async_callback(waker.close)
-    job_store = PostgresJobStore(database)
-    bus = _bus(settings, redis, streams, outbox, people.keys, metrics)
+    policy = _policy(settings)
+    keys = DataKeys(PostgresVault(vault), _key_management(settings), clock)
+    directory = SubjectDirectory(
+        PostgresDirectory(database), keys, _derived(settings, "identity hash"), clock, policy.beginning
+    )
+    bus = _bus(settings, redis, streams, outbox, keys, metrics)
     if bus is not None:
         stack.push_async_callback(bus.close)
-    behavior = BehaviorService(
-        PostgresBehaviorStore(database, outbox),
-        people.privacy,
-        people.keys,
-        catalog,
-        publisher,
-        _derived(settings, "session ids"),
-        clock,
-    )
-    return Services(
+    return _Ground(
+        settings=settings,
         clock=clock,
-        privacy=people.privacy,
-        directory=people.directory,
-        catalog=catalog,
-        behavior=behavior,
-        imports=BehaviorImport(PostgresImportStore(database), people.directory, people.keys, clock),
-        profiles=ProfileService(
-            PostgresProfileStore(database, outbox), people.directory, people.keys, catalog, publisher, clock
-        ),
-        recommendations=RecommendationService(
-            PostgresRecommendationStore(database),
-            people.directory,
-            catalog,
-            models,
-            clock,
-            ml_enabled=settings.ml_enabled,
-        ),
-        models=models,
-        jobs=JobQueue(job_store, waker, clock),
-        job_store=job_store,
+        database=database,
+        redis=redis,
+        redis_url=redis_url,
+        registry=registry,
+        outbox=outbox,
         publisher=publisher,
+        directory=directory,
+        keys=keys,
+        privacy=PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy),
+        catalog=CatalogService(PostgresCatalogStore(database, clock), clock),
+        models=ModelRegistry(PostgresModelStore(database, clock), settings.data_dir / "models", clock),
         bus=bus,
-        health=_health(database, redis, models, behavior, clock),
-        metrics=registry,
     )
 
 
-@dataclass(frozen=True)
-class _People:
-    directory: SubjectDirectory
-    keys: DataKeys
-    privacy: PrivacyService
+def _behavior(ground: _Ground) -> BehaviorService:
+    return BehaviorService(
+        PostgresBehaviorStore(ground.database, ground.outbox),
+        ground.privacy,
+        ground.keys,
+        ground.catalog,
+        ground.publisher,
+        _derived(ground.settings, "session ids"),
+        ground.clock,
+    )
 
 
-def _people(
-    settings: Settings,
-    database: Database,
-    vault: Database,
-    outbox: Outbox,
-    publisher: OutboxPublisher,
-    clock: Clock,
-) -> _People:
+def _profiles(ground: _Ground) -> ProfileService:
+    store = PostgresProfileStore(ground.database, ground.outbox)
+    return ProfileService(store, ground.directory, ground.keys, ground.catalog, ground.publisher, ground.clock)
+
+
+def _recommendations(ground: _Ground) -> RecommendationService:
+    return RecommendationService(
+        PostgresRecommendationStore(ground.database),
+        ground.directory,
+        ground.catalog,
+        ground.models,
+        ground.clock,
+        ml_enabled=ground.settings.ml_enabled,
+    )
+
+
+def _policy(settings: Settings) -> PrivacyPolicy:
     policy = PrivacyPolicy(
         default_level=PrivacyLevel(settings.default_privacy_level.value), legal_basis=settings.legal_basis or ""
     )
     if policy.default_level is not PrivacyLevel.STRICT:
         log.warning("collecting_by_default", level=policy.default_level, legal_basis=policy.legal_basis)
-    management = LocalKeyManagement.from_file(settings.kek_file or settings.data_dir / "keys" / "kek.txt")
-    keys = DataKeys(PostgresVault(vault), management, clock)
-    identity_key = _derived(settings, "identity hash")
-    directory = SubjectDirectory(PostgresDirectory(database), keys, identity_key, clock, policy.beginning)
-    privacy = PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy)
-    return _People(directory, keys, privacy)
+    return policy
+
+
+def _key_management(settings: Settings) -> LocalKeyManagement:
+    return LocalKeyManagement.from_file(settings.kek_file or settings.data_dir / "keys" / "kek.txt")
 
 
 class _SealedBodies:
@@ -226,15 +266,14 @@ def _bus(
     return Bus(link=RedisLink(redis), window=streams, versions=outbox, opener=_SealedBodies(keys), metrics=metrics)
 
 
-def _health(
-    database: Database, redis: RedisStore, models: ModelRegistry, behavior: BehaviorService, clock: Clock
-) -> HealthService:
+def _health(ground: _Ground, behavior: BehaviorService) -> HealthService:
     async def serving(tenant: TenantId) -> ServingState:
-        model, backlog = await models.current(tenant), await behavior.backlog()
+        model, backlog = await ground.models.current(tenant), await behavior.backlog()
         version = None if model is None else model.record.version
         return ServingState(version, backlog.waiting, backlog.oldest_received_at)
 
-    return HealthService({"postgres": database.ping}, {"redis": redis.ping}, serving, clock.now)
+    essential, helpful = {"postgres": ground.database.ping}, {"redis": ground.redis.ping}
+    return HealthService(essential, helpful, serving, ground.clock.now)
 
 
 def _derived(settings: Settings, purpose: str) -> bytes:

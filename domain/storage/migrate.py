@@ -1,5 +1,6 @@
 """Brings a database to the current schema and gives each role its login; the only code that runs as the owner."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 import asyncpg
@@ -7,10 +8,13 @@ from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from domain.errors import Unavailable, ValidationFailed
-from domain.storage.postgres import CONNECT_TIMEOUT_SECONDS, tortoise_config
+from domain.storage.migration_config import APP, tortoise_config
+from domain.storage.postgres import CONNECT_TIMEOUT_SECONDS
 from domain.storage.roles import Role
 
-APP = "personalization"
+ROLE_ATTEMPTS = 20
+ROLE_PAUSE_SECONDS = 0.05
+
 Progress = Callable[[str], None]
 
 
@@ -46,7 +50,7 @@ async def migrate(
 
     await _require_reachable(owner_url)
     async with TortoiseContext() as context:
-        config = tortoise_config({Role.OWNER: owner_url}, pool_size=2)
+        config = tortoise_config(owner_url)
         await context.init(config=config)
         try:
             executor = MigrationExecutor(context.connections.get(Role.OWNER.value), config["apps"])
@@ -62,7 +66,7 @@ async def pending(owner_url: str) -> list[str]:
     """The names of the migrations that have not been applied yet."""
     await _require_reachable(owner_url)
     async with TortoiseContext() as context:
-        config = tortoise_config({Role.OWNER: owner_url}, pool_size=1)
+        config = tortoise_config(owner_url)
         await context.init(config=config)
         try:
             executor = MigrationExecutor(context.connections.get(Role.OWNER.value), config["apps"])
@@ -86,12 +90,23 @@ async def _require_reachable(owner_url: str) -> None:
 async def _grant_logins(owner_url: str, passwords: Mapping[Role, str]) -> None:
     connection = await asyncpg.connect(owner_url, timeout=CONNECT_TIMEOUT_SECONDS)
     try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('personalization roles'))")
-            for role, password in passwords.items():
-                # `ALTER ROLE` takes no parameters, and a hexadecimal password needs no quoting.
-                if not password or set(password) - set("0123456789abcdef"):
-                    raise ValidationFailed("a role's password is hexadecimal", field=role.login)
-                await connection.execute(f"ALTER ROLE {role.login} LOGIN PASSWORD '{password}'")
+        for role, password in passwords.items():
+            # `ALTER ROLE` takes no parameters, and a hexadecimal password needs no quoting.
+            if not password or set(password) - set("0123456789abcdef"):
+                raise ValidationFailed("a role's password is hexadecimal", field=role.login)
+            await _alter_role(connection, f"ALTER ROLE {role.login} LOGIN PASSWORD '{password}'")
     finally:
         await connection.close()
+
+
+async def _alter_role(connection: asyncpg.Connection, statement: str) -> None:
+    # Roles are shared by all databases of a cluster, and no lock reaches across databases: whoever alters one while
+    # another migration does is refused ("tuple concurrently updated") and asks again.
+    for _ in range(ROLE_ATTEMPTS - 1):
+        try:
+            await connection.execute(statement)
+        except asyncpg.InternalServerError:
+            await asyncio.sleep(ROLE_PAUSE_SECONDS)
+        else:
+            return
+    await connection.execute(statement)

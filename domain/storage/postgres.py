@@ -4,27 +4,24 @@ Row-level security hides every row about a person unless its subject is named in
 round trip of its own: the settings travel with `BEGIN`.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
-from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError
 
 from domain.errors import Unavailable, ValidationFailed
 from domain.ids import SubjectId, TenantId
 from domain.storage.roles import Role
 
-MODEL_MODULES = ("domain.storage.tables", "domain.storage.user_tables")
-MIGRATIONS_PACKAGE = "domain.storage.migrations"
 CONNECT_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 30.0
+ACQUIRE_TIMEOUT_SECONDS = 5.0
+CLOSE_TIMEOUT_SECONDS = 10.0
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError)
@@ -84,8 +81,8 @@ class Database:
     Raises `Unavailable` where Postgres cannot be reached or no connection becomes free in time.
     """
 
-    def __init__(self, client: BaseDBAsyncClient) -> None:
-        self._client = client
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
 
     @asynccontextmanager
     async def transaction(
@@ -131,9 +128,9 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         try:
-            async with self._client.acquire_connection() as connection:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
                 yield cast("asyncpg.Connection", connection)
-        except (*_UNREACHABLE, DBConnectionError, TimeoutError) as error:
+        except (*_UNREACHABLE, TimeoutError) as error:
             raise Unavailable("the database cannot be reached", retry_after_seconds=1) from error
 
 
@@ -143,57 +140,31 @@ class Databases:
     def __init__(self, urls: Mapping[Role, str], *, pool_size: int = 10) -> None:
         self._urls = dict(urls)
         self._pool_size = pool_size
-        self._context = TortoiseContext()
-        self._pools: dict[Role, Database] = {}
+        self._pools: dict[Role, asyncpg.Pool] = {}
 
     async def open(self) -> None:
         """Prepare every pool; connections are made when first needed."""
-        with self._context:
-            await self._context.init(config=tortoise_config(self._urls, self._pool_size))
-            self._pools = {role: Database(self._context.connections.get(role.value)) for role in self._urls}
+        for role, url in self._urls.items():
+            self._pools[role] = await asyncpg.create_pool(
+                url,
+                min_size=0,
+                max_size=self._pool_size,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                command_timeout=STATEMENT_TIMEOUT_SECONDS,
+                server_settings={"timezone": "UTC"},
+            )
 
     async def close(self) -> None:
-        """Close every pool."""
-        self._pools.clear()
-        await self._context.close_connections()
+        """Close every pool, after what runs in it has ended, or has had its time."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            try:
+                await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_SECONDS)
+            except TimeoutError:
+                pool.terminate()
 
     def __getitem__(self, role: Role) -> Database:
-        return self._pools[role]
-
-
-def tortoise_config(urls: Mapping[Role, str], pool_size: int) -> dict[str, Any]:
-    """Tortoise's configuration for these logins; the first one is the models' default connection."""
-    return {
-        "connections": {role.value: _connection_config(url, pool_size) for role, url in urls.items()},
-        "apps": {
-            "personalization": {
-                "models": list(MODEL_MODULES),
-                "migrations": MIGRATIONS_PACKAGE,
-                "default_connection": next(iter(urls)).value,
-            }
-        },
-        "use_tz": True,
-    }
-
-
-def _connection_config(url: str, pool_size: int) -> dict[str, Any]:
-    parts = urlsplit(url)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    return {
-        "engine": "tortoise.backends.asyncpg",
-        "credentials": {
-            "host": options.get("host") or parts.hostname or "127.0.0.1",
-            "port": int(options.get("port") or parts.port or 5432),
-            "user": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "database": parts.path.lstrip("/"),
-            "minsize": 0,
-            "maxsize": pool_size,
-            "timeout": CONNECT_TIMEOUT_SECONDS,
-            "command_timeout": STATEMENT_TIMEOUT_SECONDS,
-            "server_settings": {"timezone": "UTC"},
-        },
-    }
+        return Database(self._pools[role])
 
 
 def _context_sql(tenant: TenantId, subjects: Iterable[SubjectId]) -> str:
