@@ -1,0 +1,111 @@
+"""Training in the worker: every tenant, once a day, from what those who agreed did; and what the API serves then."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from arq.cron import CronJob
+
+from domain.ids import UserId
+from domain.jobs.model import JobKind, JobState
+from domain.privacy.model import ConsentPurpose
+from domain.settings import Settings
+from tests.api.rest_room import AGREED, RestRoom
+from workers import main
+from workers.retrain import Retraining
+from workers.training.config import TrainingConfig
+
+PEOPLE = 12
+
+
+@pytest.fixture
+async def worker(room: RestRoom) -> AsyncIterator[dict[str, Any]]:
+    """The context that arq keeps for a worker, opened and closed as arq does it."""
+    context: dict[str, Any] = {"settings": room.settings}
+    await main.start(context)
+    yield context
+    await main.stop(context)
+
+
+async def behave(room: RestRoom) -> None:
+    """Let a few people use every third template, each with one more."""
+    for n in range(PEOPLE):
+        user = f"user{n}"
+        await room.agree(user)
+        actions = [{"type": "template_used", "feature": f"template_{t}"} for t in (*range(n % 3, 12, 3), 12 + n)]
+        async with room.caller(user) as caller:
+            report = {"userId": user, "behaviorData": {"actions": actions}}
+            assert (await caller.post("/learn-preferences", json=report)).is_success
+
+
+def registered(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, CronJob]:
+    """What the worker asks arq to do by the clock, by the name of its function."""
+    asked: dict[str, Any] = {}
+
+    class Unstarted:
+        def __init__(self, options: dict[str, Any]) -> None:
+            asked.update(options)
+
+        def run(self) -> None:
+            """Nothing is started: what was asked for is enough."""
+
+    monkeypatch.setattr(main, "create_worker", Unstarted)
+    main.run(settings)
+    return {job.coroutine.__name__: job for job in asked["cron_jobs"]}
+
+
+def test_models_are_trained_once_a_day(rest_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    daily = registered(rest_settings, monkeypatch)["retrain_all"]
+    moments = [datetime(2026, 3, 10, 12, tzinfo=UTC)]
+    for _ in range(3):
+        daily.calculate_next(moments[-1])
+        assert daily.next_run is not None
+        moments.append(daily.next_run)
+    assert moments[2] - moments[1] == moments[3] - moments[2] == timedelta(days=1)
+
+
+async def test_the_daily_training_gives_every_tenant_a_model_that_is_served(
+    room: RestRoom, worker: dict[str, Any]
+) -> None:
+    await behave(room)
+    await main.retrain_all(worker)
+    waiting = await room.services.job_store.unfinished(room.tenant, JobKind.RETRAIN)
+    assert waiting is not None
+    await main.run_job(worker, str(waiting.job_id))
+    job = await room.services.jobs.job(room.tenant, waiting.job_id)
+    assert (job.state, job.error, job.progress) == (JobState.DONE, None, 1)
+    assert job.result is not None
+    assert "blend_ndcg_at_10" in job.result["metrics"]
+    async with room.caller("user0") as caller:
+        page = (await caller.post("/recommendations", json={"userId": "user0", "options": {"limit": 5}})).json()
+    assert page["modelVersion"] == job.result["version"]
+    assert page["personalized"] is True
+
+
+async def test_a_tenant_without_behaviour_has_a_reason_instead_of_a_model(
+    room: RestRoom, worker: dict[str, Any]
+) -> None:
+    job_id = await room.services.jobs.enqueue(room.tenant, JobKind.RETRAIN)
+    await main.run_job(worker, str(job_id))
+    job = await room.services.jobs.job(room.tenant, job_id)
+    assert job.state is JobState.FAILED
+    assert (job.error or "").startswith("VALIDATION:")
+
+
+async def test_those_who_do_not_agree_to_training_are_not_trained_on(room: RestRoom, worker: dict[str, Any]) -> None:
+    await behave(room)
+    retraining = Retraining(
+        worker["parts"].training_log, room.services.catalog, room.services.models, room.services.publisher
+    )
+    with_everybody = await retraining.training_set(room.tenant)
+    await room.services.privacy.record_consent(
+        room.tenant, UserId("user0"), [ConsentPurpose.TRAINING], granted=False, evidence=AGREED
+    )
+    without_one = await retraining.training_set(room.tenant)
+    assert len(set(with_everybody.user_index.tolist())) == PEOPLE
+    assert len(set(without_one.user_index.tolist())) == PEOPLE - 1
+
+
+def test_the_documented_number_of_dimensions_is_the_default() -> None:
+    assert TrainingConfig().factors == 50
