@@ -93,7 +93,8 @@ class HealthService:
 
 async def _answers(check: Check) -> bool:
     try:
-        await asyncio.wait_for(check(), CHECK_SECONDS)
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
     except (DomainError, TimeoutError, OSError):
         return False
     return True

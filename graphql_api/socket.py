@@ -48,7 +48,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
             raise WebSocketDisconnected
         text = cast("bytes", self.view.encode_json(message)).decode()
         try:
-            await asyncio.wait_for(self.ws.send_text(text), SEND_SECONDS)
+            async with asyncio.timeout(SEND_SECONDS):
+                await self.ws.send_text(text)
         except (WebSocketDisconnect, RuntimeError, TimeoutError, OSError) as error:
             raise WebSocketDisconnected from error
 

@@ -172,5 +172,6 @@ class _Progress:
 
     async def wait(self, at_most_seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), at_most_seconds)
+            async with asyncio.timeout(at_most_seconds):
+                await self._changed.wait()
         self._changed.clear()

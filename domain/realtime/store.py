@@ -1,5 +1,6 @@
 """The bus's rows in Postgres and its streams and channels in Redis."""
 
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -101,6 +102,7 @@ return id
 
 # One millisecond of Redis's clock holds fewer entries of one stream than this.
 _SEQUENCE_BITS = 20
+_STREAM_ID = re.compile(rb"[0-9]{1,20}(-[0-9]{1,20})?")
 
 
 class Outbox:
@@ -276,7 +278,7 @@ def _parsed(payload: bytes, topic: Topic) -> Entry | None:
     """The update in a message; None for one that nobody of this service wrote."""
     identity, _, rest = payload.partition(b" ")
     kind, found, sealed = rest.partition(b" ")
-    if not found or not identity.replace(b"-", b"").isdigit():
+    if not found or _STREAM_ID.fullmatch(identity) is None:
         return None
     bits = 0 if isinstance(topic, SubjectTopic) else _SEQUENCE_BITS
     return Entry(_version(identity, bits), kind.decode(errors="replace"), sealed)

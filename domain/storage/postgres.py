@@ -159,7 +159,8 @@ class Databases:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             try:
-                await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_SECONDS)
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
 

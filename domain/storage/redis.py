@@ -255,6 +255,11 @@ def _reaching() -> Iterator[None]:
         yield
     except _FAILURES as error:
         raise _unavailable(error) from error
+    # The library sends through `asyncio.wait_for`, which before Python 3.12 loses a cancellation that arrives just as
+    # its work ends; a task that nobody can end would keep the whole process from stopping.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _unavailable(error: Exception) -> Unavailable:
