@@ -4,10 +4,11 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
+from domain.behavior.model import FUTURE_TOLERANCE
 from domain.catalog.model import CatalogItem, require_item_id
 from domain.errors import ValidationFailed
 from domain.ids import ItemId, UserId
@@ -29,8 +30,6 @@ EVENT_TYPES: Final = (
 """The event types that an import understands."""
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-AHEAD: Final = timedelta(days=1)
-"""How far a time may lie in the future, for clocks that run fast."""
 VALUE_BOUND: Final = 1e6
 USER_ID_LENGTH: Final = 256
 SESSION_LENGTH: Final = 128
@@ -125,7 +124,7 @@ class EventRules:
         moment = parse_time(cell, "timestamp")
         if moment is None:
             raise ValidationFailed("is empty", field="timestamp")
-        if not EARLIEST <= moment <= self.now + AHEAD:
+        if not EARLIEST <= moment <= self.now + FUTURE_TOLERANCE:
             raise ValidationFailed(f"{moment:%Y-%m-%d} is before 1990 or in the future", field="timestamp")
         return moment
 
