@@ -13,16 +13,7 @@ from domain.ids import ItemId
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import Sentiment
-from graphql_api.problems import (
-    INPUT,
-    ConflictProblem,
-    ConsentRequiredProblem,
-    ForbiddenProblem,
-    NotFoundProblem,
-    UnavailableProblem,
-    ValidationProblem,
-    answering_problems,
-)
+from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 
 @strawberry.input(description="One thing that was done.")
@@ -94,13 +85,7 @@ class EventsRecorded:
 
 
 LearnPreferencesPayload: TypeAlias = Annotated[
-    EventsRecorded
-    | ValidationProblem
-    | ConsentRequiredProblem
-    | NotFoundProblem
-    | ForbiddenProblem
-    | ConflictProblem
-    | UnavailableProblem,
+    EventsRecorded | AnyProblem,
     strawberry.union("LearnPreferencesPayload", description="The behaviour recorded, or why it was not."),
 ]
 

@@ -16,16 +16,7 @@ from graphql_api.auth import Scope
 from graphql_api.context import Info, context_of
 from graphql_api.enums import ItemKind
 from graphql_api.paging import PageInfo, item_after, item_cursor, require_first
-from graphql_api.problems import (
-    INPUT,
-    ConflictProblem,
-    ConsentRequiredProblem,
-    ForbiddenProblem,
-    NotFoundProblem,
-    UnavailableProblem,
-    ValidationProblem,
-    answering_problems,
-)
+from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 
 @strawberry.type(name="CatalogItem", description="Something that can be recommended.")
@@ -142,13 +133,7 @@ class UpsertedCatalogItems:
 
 
 UpsertCatalogItemsPayload: TypeAlias = Annotated[
-    UpsertedCatalogItems
-    | ValidationProblem
-    | ConsentRequiredProblem
-    | NotFoundProblem
-    | ForbiddenProblem
-    | ConflictProblem
-    | UnavailableProblem,
+    UpsertedCatalogItems | AnyProblem,
     strawberry.union("UpsertCatalogItemsPayload", description="Items written, or why none was."),
 ]
 

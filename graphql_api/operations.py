@@ -16,15 +16,7 @@ from graphql_api.auth import Scope
 from graphql_api.behavior import uuid_of
 from graphql_api.context import Info
 from graphql_api.enums import JobKind, JobState, ModelStatus, Status
-from graphql_api.problems import (
-    ConflictProblem,
-    ConsentRequiredProblem,
-    ForbiddenProblem,
-    NotFoundProblem,
-    UnavailableProblem,
-    ValidationProblem,
-    answering_problems,
-)
+from graphql_api.problems import AnyProblem, answering_problems
 
 
 @strawberry.type(description="The state of one part.")
@@ -107,13 +99,7 @@ class JobNode:
 
 
 RetrainModelsPayload: TypeAlias = Annotated[
-    JobNode
-    | ValidationProblem
-    | ConsentRequiredProblem
-    | NotFoundProblem
-    | ForbiddenProblem
-    | ConflictProblem
-    | UnavailableProblem,
+    JobNode | AnyProblem,
     strawberry.union("RetrainModelsPayload", description="The training that was handed in, or why none was."),
 ]
 

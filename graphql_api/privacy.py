@@ -11,16 +11,7 @@ from domain.privacy.receipts import ConsentReceipt, Evidence
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import ConsentPurpose, PrivacyLevel
-from graphql_api.problems import (
-    INPUT,
-    ConflictProblem,
-    ConsentRequiredProblem,
-    ForbiddenProblem,
-    NotFoundProblem,
-    UnavailableProblem,
-    ValidationProblem,
-    answering_problems,
-)
+from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 
 @strawberry.type(name="ConsentReceipt", description="The dated record of one decision.")
@@ -99,13 +90,7 @@ class RecordConsentInput:
 
 
 UpdatePrivacyPayload: TypeAlias = Annotated[
-    PrivacySettings
-    | ValidationProblem
-    | ConsentRequiredProblem
-    | NotFoundProblem
-    | ForbiddenProblem
-    | ConflictProblem
-    | UnavailableProblem,
+    PrivacySettings | AnyProblem,
     strawberry.union("UpdatePrivacyPayload", description="What holds now, or why nothing changed."),
 ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import strawberry
 
@@ -70,7 +70,7 @@ PROBLEMS: Mapping[str, type[Problem]] = MappingProxyType(
     }
 )
 
-AnyProblem = (
+AnyProblem: TypeAlias = (
     ValidationProblem
     | ConsentRequiredProblem
     | NotFoundProblem

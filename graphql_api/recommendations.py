@@ -15,16 +15,7 @@ from graphql_api.catalog import CatalogItemNode
 from graphql_api.context import Info
 from graphql_api.enums import InteractionAction, ItemKind, ReasonCode, Source
 from graphql_api.paging import PageInfo, require_first
-from graphql_api.problems import (
-    INPUT,
-    ConflictProblem,
-    ConsentRequiredProblem,
-    ForbiddenProblem,
-    NotFoundProblem,
-    UnavailableProblem,
-    ValidationProblem,
-    answering_problems,
-)
+from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 
 @strawberry.type(description="One reason for an item.")
@@ -182,13 +173,7 @@ class TrackInteractionInput:
 
 
 TrackInteractionPayload: TypeAlias = Annotated[
-    EventsRecorded
-    | ValidationProblem
-    | ConsentRequiredProblem
-    | NotFoundProblem
-    | ForbiddenProblem
-    | ConflictProblem
-    | UnavailableProblem,
+    EventsRecorded | AnyProblem,
     strawberry.union("TrackInteractionPayload", description="The interaction recorded, or why it was not."),
 ]
 
