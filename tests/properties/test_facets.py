@@ -1,0 +1,76 @@
+"""What is learned of a person is a function of what they did: not of order, repetition, or when one looks."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.behavior.vocabulary import EVENT_TYPES
+from domain.ids import EventId, ItemId
+from domain.profiles.facets import learn
+from domain.profiles.model import ItemFacets, LoggedEvent
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ITEMS: Mapping[ItemId, ItemFacets] = {
+    ItemId("modern"): ItemFacets("STYLE", "style", ("clean",)),
+    ItemId("intro"): ItemFacets("TEMPLATE", "business", ("clean", "short")),
+    ItemId("editor"): ItemFacets("FEATURE", "tools", ()),
+}
+PAYLOADS: list[Mapping[str, Any]] = [{}, {"visual_style": "retro"}, {"category": "business", "duration_seconds": 30.0}]
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[LoggedEvent]:
+    """Up to thirty different events."""
+    numbers = draw(st.sets(st.integers(1, 2**64), min_size=1, max_size=30))
+    return [
+        LoggedEvent(
+            EventId(UUID(int=number)),
+            draw(st.sampled_from(sorted(EVENT_TYPES))),
+            draw(st.sampled_from([None, ItemId("unknown"), *ITEMS])),
+            START + timedelta(minutes=draw(st.integers(0, 500_000))),
+            draw(st.sampled_from(PAYLOADS)),
+        )
+        for number in sorted(numbers)
+    ]
+
+
+@given(logs(), st.randoms(use_true_random=False), st.integers(1, 3))
+def test_order_and_repetition_change_nothing(log: list[LoggedEvent], random: Any, times: int) -> None:
+    delivered = log * times
+    random.shuffle(delivered)
+    assert learn(delivered, ITEMS) == learn(log, ITEMS)
+
+
+@given(logs(), st.integers(-1000, 1000))
+def test_only_ages_against_the_latest_event_count(log: list[LoggedEvent], days: int) -> None:
+    moved = [LoggedEvent(e.event_id, e.type, e.item_id, e.occurred_at + timedelta(days=days), e.payload) for e in log]
+    assert learn(moved, ITEMS) == learn(log, ITEMS)
+
+
+@given(logs())
+def test_shares_leave_room_for_what_was_not_seen(log: list[LoggedEvent]) -> None:
+    for facet in learn(log, ITEMS):
+        assert 0 <= sum(value.share for value in facet.values) < 1
+        assert all(0 <= value.confidence < 1 and value.evidence >= 1 for value in facet.values)
+        assert [v.share for v in facet.values] == sorted((v.share for v in facet.values), reverse=True)
+
+
+@given(logs())
+def test_another_event_for_a_value_never_makes_it_less_likely(log: list[LoggedEvent]) -> None:
+    latest = max(event.occurred_at for event in log)
+    liked = LoggedEvent(EventId(UUID(int=0)), "template_used", ItemId("intro"), latest, {})
+
+    def share(events: list[LoggedEvent]) -> float:
+        return sum(
+            v.share for f in learn(events, ITEMS) if f.name == "template" for v in f.values if v.value == "intro"
+        )
+
+    assert share([*log, liked]) >= share(log)
+
+
+def test_a_person_without_events_has_no_facets() -> None:
+    assert learn([], ITEMS) == ()
