@@ -11,9 +11,7 @@ from cli.first_run import DEMO_TENANT
 from cli.output import print_result, say
 from domain.settings import Environment, Settings
 
-QUESTION: Final = (
-    '{ recommendations(userId: \\"%s\\", first: 10) { edges { node { title score reasons { text } } } } }'
-)
+QUESTION: Final = '{ recommendations(userId: \\"%s\\", first: 10) { edges { node { title score reasons { text } } } } }'
 
 
 def announce(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:

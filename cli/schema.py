@@ -4,9 +4,9 @@ from difflib import unified_diff
 from pathlib import Path
 
 import click
-from graphql_api.schema import export
 
 from domain.errors import Conflict
+from graphql_api.schema import export
 
 
 @click.command("schema")
