@@ -25,17 +25,6 @@ from graphql_api.profiles import ProfileNode, ProfileQuery
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 
-
-@strawberry.type
-class NodeQuery:
-    """Relay's way to any object."""
-
-    node: relay.Node | None = relay.node(description="Any object by its global id; null if it is out of reach.")
-
-
-Query = merge_types(
-    "Query", (NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery)
-)
 Mutation = merge_types(
     "Mutation",
     (BehaviorMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation),
@@ -79,6 +68,18 @@ class Measured(SchemaExtension):
         return {"debug": {"milliseconds": round(taken, 3), "sqlStatements": len(self._statements)}}
 
 
+def _query() -> type:
+    # Made for each schema: a field of `relay.node` can be part of one schema only.
+    @strawberry.type
+    class NodeQuery:
+        """Relay's way to any object."""
+
+        node: relay.Node | None = relay.node(description="Any object by its global id; null if it is out of reach.")
+
+    nouns = (NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery)
+    return merge_types("Query", nouns)
+
+
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Leave logging to the presentation, which knows what was expected."""
@@ -95,7 +96,7 @@ def build_schema(*, debug: bool = False, production: bool = True, in_order: bool
     cache = DocumentCache(introspection=not production)
     extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors]
     return _Schema(
-        query=Query,
+        query=_query(),
         mutation=Mutation,
         subscription=RealtimeSubscription,
         types=[CatalogItemNode, ProfileNode, Problem],

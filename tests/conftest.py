@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -45,9 +46,9 @@ def role_passwords() -> dict[Role, str]:
     return {role: derive(TEST_SECRET, f"database role {role.login}").hex() for role in LOGINS}
 
 
-@pytest.fixture(scope="session")
-def owner_url() -> Iterator[str]:
-    """The owner's URL of this worker's own database, copied from the migrated template."""
+@contextmanager
+def copied_database() -> Iterator[str]:
+    """The owner's URL of a database of its own, copied from the migrated template."""
     template_url = os.environ[TEMPLATE_URL_VARIABLE]
     # A database cannot be copied while somebody is connected to it.
     elsewhere = template_url.replace("/personalization?", "/postgres?", 1)
@@ -55,6 +56,13 @@ def owner_url() -> Iterator[str]:
     asyncio.run(_run_as_owner(elsewhere, f"CREATE DATABASE {name} TEMPLATE personalization"))
     yield template_url.replace("/personalization?", f"/{name}?", 1)
     asyncio.run(_run_as_owner(elsewhere, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def owner_url() -> Iterator[str]:
+    """The owner's URL of this worker's own database."""
+    with copied_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from domain.storage import keys
 from domain.storage.embedded import EmbeddedValkey
 from domain.storage.keys import RedisChannel, RedisKey
 from tests.api.rest_room import LEARNT, RestRoom, application, settings_of
-from tests.conftest import TEST_SECRET
+from tests.conftest import TEST_SECRET, copied_database
 from tests.contract.source import Module, modules, plant
 
 QUEUE_KEYS = re.compile(rb"arq:")
@@ -79,11 +79,20 @@ def own_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="module")
+def own_database_url() -> Iterator[str]:
+    """A database where nobody else's events wait, since they are sealed with other keys."""
+    with copied_database() as url:
+        yield url
+
+
 @pytest.fixture
-async def room(owner_url: str, own_redis_url: str, tmp_path: Path, tenant: TenantId) -> AsyncIterator[RestRoom]:
-    settings = settings_of(owner_url, own_redis_url, tmp_path, TEST_SECRET)
+async def room(own_database_url: str, own_redis_url: str, tmp_path: Path) -> AsyncIterator[RestRoom]:
+    settings = settings_of(own_database_url, own_redis_url, tmp_path, TEST_SECRET)
     async with application(settings) as app:
-        yield await RestRoom(app, settings, tenant).furnish()
+        furnished = RestRoom(app, settings, TenantId("keys"))
+        await furnished.services.catalog.ensure_tenant(furnished.tenant, "Keys")
+        yield await furnished.furnish()
 
 
 async def immortal(url: str) -> tuple[set[bytes], set[bytes]]:

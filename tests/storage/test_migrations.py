@@ -171,23 +171,23 @@ async def count(url: str, table: str, tenant: TenantId | None = None, subject: S
 async def test_without_naming_tenant_and_person_no_row_is_seen(
     role: Role, databases: Databases, role_urls: dict[Role, str], owner_url: str, tenant: TenantId
 ) -> None:
-    subject, names = await someone_everywhere(databases, owner_url, tenant)
     url = role_urls[role]
-    for name in names:
-        if name.startswith("vault.") != (role is Role.KEYS):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await count(url, name, tenant, subject)
-            continue
-        assert await count(url, name) == 0, name
-        assert await count(url, name, TenantId("somebody-else"), subject) == 0, name
-        assert await count(url, name, tenant, subject) == 1, name
-        assert await count(url, name, tenant) == (1 if name == DIRECTORY else 0), name
-        assert await count(url, name, tenant, SubjectId(uuid4())) == (1 if name == DIRECTORY else 0), name
+    async with someone_everywhere(databases, owner_url, tenant) as (subject, names):
+        for name in names:
+            if name.startswith("vault.") != (role is Role.KEYS):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await count(url, name, tenant, subject)
+                continue
+            assert await count(url, name) == 0, name
+            assert await count(url, name, TenantId("somebody-else"), subject) == 0, name
+            assert await count(url, name, tenant, subject) == 1, name
+            assert await count(url, name, tenant) == (1 if name == DIRECTORY else 0), name
+            assert await count(url, name, tenant, SubjectId(uuid4())) == (1 if name == DIRECTORY else 0), name
 
 
 async def test_the_owner_too_sees_nobody(databases: Databases, owner_url: str, tenant: TenantId) -> None:
-    subject, names = await someone_everywhere(databases, owner_url, tenant)
-    assert {name: await count(owner_url, name, tenant, subject) for name in names} == dict.fromkeys(names, 0)
+    async with someone_everywhere(databases, owner_url, tenant) as (subject, names):
+        assert {name: await count(owner_url, name, tenant, subject) for name in names} == dict.fromkeys(names, 0)
 
 
 async def test_nobody_can_write_a_row_for_a_person_they_did_not_name(
@@ -209,12 +209,14 @@ async def test_nobody_can_write_a_row_for_a_person_they_did_not_name(
 async def test_the_trainer_reads_the_log_of_those_who_agreed_and_no_other(
     databases: Databases, role_urls: dict[Role, str], owner_url: str, tenant: TenantId
 ) -> None:
-    agreed, _ = await someone_everywhere(databases, owner_url, tenant, trains=True)
-    refused, _ = await someone_everywhere(databases, owner_url, tenant, trains=False)
-    for table in ("subjects", "user_behavior_events"):
-        async with databases[Role.TRAINER].transaction(tenant, (agreed, refused)) as tx:
-            assert [row["subject_id"] for row in await tx.rows(f"SELECT subject_id FROM {table}")] == [agreed]
-        assert await count(role_urls[Role.TRAINER], table) == 0
+    async with (
+        someone_everywhere(databases, owner_url, tenant, trains=True) as (agreed, _),
+        someone_everywhere(databases, owner_url, tenant, trains=False) as (refused, _),
+    ):
+        for table in ("subjects", "user_behavior_events"):
+            async with databases[Role.TRAINER].transaction(tenant, (agreed, refused)) as tx:
+                assert [row["subject_id"] for row in await tx.rows(f"SELECT subject_id FROM {table}")] == [agreed]
+            assert await count(role_urls[Role.TRAINER], table) == 0
 
 
 async def test_the_trainer_reads_no_sealed_column(role_urls: dict[Role, str], owner_url: str) -> None:

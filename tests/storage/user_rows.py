@@ -1,6 +1,8 @@
 """One row in every table about people, made from the tables as they are, so that a new table is covered by itself."""
 
 from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -67,23 +69,40 @@ async def user_tables(owner_url: str) -> dict[str, list[Column]]:
     return {name: columns for name, columns in found.items() if "subject_id" in {column.name for column in columns}}
 
 
+@asynccontextmanager
 async def someone_everywhere(
     databases: Databases, owner_url: str, tenant: TenantId, **special: object
-) -> tuple[SubjectId, list[str]]:
-    """A person with a row in every table about people; `special` overrides the value of a column.
+) -> AsyncIterator[tuple[SubjectId, list[str]]]:
+    """A person with a row in every table about people, for as long as the block; and the names of the tables.
 
-    Returns:
-        The person, and the names of the tables.
+    The rows are gone afterwards, since what they hold is no real event or update for a worker to take.
+
+    Args:
+        databases: logins of the service and the vault.
+        owner_url: of the same database.
+        tenant: whose person.
+        **special: overrides the value of a column.
     """
     subject = SubjectId(uuid4())
     found = await user_tables(owner_url)
-    for table, columns in found.items():
-        database = databases[Role.KEYS if table.startswith(f"{VAULT}.") else Role.SERVICE]
-        values = {column.name: _value(column, tenant, subject, special) for column in columns if not column.generated}
-        places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-        async with database.transaction(tenant, (subject,)) as tx:
-            await tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", *values.values())
-    return subject, list(found)
+
+    async def everywhere(sql: Callable[[str, list[str]], str], *, with_values: bool) -> None:
+        for table, columns in found.items():
+            database = databases[Role.KEYS if table.startswith(f"{VAULT}.") else Role.SERVICE]
+            row = {c.name: _value(c, tenant, subject, special) for c in columns if not c.generated}
+            async with database.transaction(tenant, (subject,)) as tx:
+                await tx.execute(sql(table, list(row)), *(row.values() if with_values else [subject]))
+
+    await everywhere(_insert, with_values=True)
+    try:
+        yield subject, list(found)
+    finally:
+        await everywhere(lambda table, _: f"DELETE FROM {table} WHERE subject_id = $1", with_values=False)
+
+
+def _insert(table: str, names: list[str]) -> str:
+    places = ", ".join(f"${n}" for n in range(1, len(names) + 1))
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"
 
 
 def _value(column: Column, tenant: TenantId, subject: SubjectId, special: dict[str, object]) -> object:
