@@ -82,8 +82,10 @@ class Feed:
 
     def next_page(self) -> int:
         """How many entries of the replay window to read now, 0 while the subscriber should first take what it has."""
-        self._paused = self._buffer.room < self._half
-        return 0 if self._paused else self._buffer.room
+        room = self._buffer.room
+        self._paused = room < self._half
+        # One place is left for the gap that the window may begin with, so that stating it costs no update.
+        return 0 if self._paused else max(1, room - 1)
 
     def locate(self, position: Position) -> None:
         """Take note of where Postgres says the person's updates stand."""

@@ -106,7 +106,9 @@ class Multiplexer:
         """Keep connected until cancelled."""
         while True:
             try:
-                await self._connected()
+                # In a task of its own: before Python 3.13 a group that ends by failing leaves its task marked as being
+                # cancelled, and who asks for the mark, as the Redis client does, would end the next connection.
+                await asyncio.create_task(self._connected())
             except* Unavailable as problems:
                 self._metrics.link_failures.inc()
                 _log.warning("realtime_link_broken", reason=str(problems.exceptions[0]), topics=len(self._receivers))
