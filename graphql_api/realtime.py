@@ -37,13 +37,13 @@ class RealtimeUpdate:
 class ResyncRequired:
     """A stated gap."""
 
-    cursor: str | None = strawberry.field(description="Where to go on.")
+    cursor: str = strawberry.field(description="Where to go on.")
     reason: ResyncReason = strawberry.field(description="Why.")
 
     @classmethod
     def of(cls, resync: model.ResyncRequired) -> Self:
         """The gap as clients see it."""
-        return cls(cursor=None if resync.cursor is None else str(resync.cursor), reason=resync.reason)
+        return cls(cursor=str(resync.cursor or Cursor(0)), reason=resync.reason)
 
 
 RealtimeEvent: TypeAlias = Annotated[
@@ -107,26 +107,21 @@ class RealtimeSubscription:
             raise NotFound("There is no such user.", field="userId")
         async with context.bus.subscribe(tenant, subject.subject_id, _cursor(after)) as updates:
             async for update in updates:
-                if isinstance(update, model.ResyncRequired):
-                    yield ResyncRequired.of(update)
-                    continue
                 await _still_allowed(context, tenant, user, update)
-                yield RealtimeUpdate(
-                    cursor=str(update.cursor),
-                    version=update.version,
-                    kind=update.kind,
-                    body=JSON(orjson.loads(update.body) if update.body else {}),
-                )
+                yield _event(update)
 
     @strawberry.subscription(description="The version of each new model of the tenant.")
     async def model_updates(self, info: Info) -> AsyncIterator[ModelUpdate]:
         """New models, live."""
         context: GraphQLContext = info.context
         tenant = context.allow(Scope.MODELS_ADMIN)
+        told: ModelVersion | None = None
         async with context.bus.subscribe_to_tenant(tenant) as updates:
             async for update in updates:
-                if isinstance(update, TenantUpdate) and update.kind is UpdateKind.MODEL_UPDATED:
-                    yield ModelUpdate(version=ModelVersion(update.body.decode()))
+                version = await _model_version(context, tenant, update)
+                if version not in {None, told}:
+                    told = version
+                    yield ModelUpdate(version=str(version))
 
 
 async def _changes(
@@ -144,7 +139,7 @@ async def _changes(
         cursor = after or (None if subject is None else Cursor(subject.version))
         yield cursor
         while (event := await queue.get()) is not None:
-            if isinstance(event, TenantUpdate):
+            if isinstance(event, TenantUpdate) or event.version is None:
                 await context.services.models.refresh(tenant)
             else:
                 cursor = event.cursor or cursor
@@ -183,6 +178,27 @@ async def _still_allowed(
     subject = await context.services.directory.resolve(tenant, user)
     if subject is None or not subject.personalizes:
         raise Revoked("the person no longer agrees to personalization")
+
+
+async def _model_version(
+    context: GraphQLContext, tenant: TenantId, update: TenantUpdate | model.ResyncRequired
+) -> ModelVersion | None:
+    """The model that an update tells of; where some may be missing, the one that serves now."""
+    if isinstance(update, TenantUpdate):
+        return ModelVersion(update.body.decode()) if update.kind is UpdateKind.MODEL_UPDATED else None
+    current = await context.services.models.refresh(tenant)
+    return None if current is None else current.record.version
+
+
+def _event(update: model.Update | model.ResyncRequired) -> RealtimeUpdate | ResyncRequired:
+    if isinstance(update, model.ResyncRequired):
+        return ResyncRequired.of(update)
+    return RealtimeUpdate(
+        cursor=str(update.cursor),
+        version=update.version,
+        kind=update.kind,
+        body=JSON(orjson.loads(update.body) if update.body else {}),
+    )
 
 
 def _cursor(after: str | None) -> Cursor | None:
