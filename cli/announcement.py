@@ -51,7 +51,7 @@ def _token(settings: Settings) -> str | None:
 def _describe(settings: Settings, endpoints: Endpoints, token: str | None) -> None:
     places = {
         "GraphQL": endpoints.graphql,
-        "GraphiQL": f"{endpoints.graphql} (in a browser)",
+        "Explorer": f"{endpoints.graphql} (in a browser)",
         "WebSocket": endpoints.ws,
         "REST docs": endpoints.docs,
         "Health": endpoints.health,

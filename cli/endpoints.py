@@ -29,7 +29,7 @@ class Endpoints:
 
     @property
     def graphql(self) -> str:
-        """GraphQL over HTTP; a browser gets GraphiQL."""
+        """GraphQL over HTTP; a browser gets the explorer."""
         return f"http://{self.origin}/graphql"
 
     @property

@@ -58,3 +58,16 @@ def test_serving_loads_no_training_library() -> None:
     probe = "import sys; import graphql_api.app; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"torch", "sklearn", "implicit"} & set(shown.stdout.split()) == set()
+
+
+def test_what_is_read_at_run_time_is_packaged() -> None:
+    """An installed package brings the files beside the modules that open them."""
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    patterns = [ROOT / package.replace(".", "/") / glob for package, globs in packaged.items() for glob in globs]
+    known = {path for pattern in patterns for path in pattern.parent.glob(pattern.name)}
+    packages = ("cli", "domain", "graphql_api", "workers")
+    beside = {path for name in packages for path in (ROOT / name).rglob("*") if path.is_file()}
+    data = {path for path in beside if path.suffix != ".py" and "__pycache__" not in path.parts}
+    assert data - known == set()
