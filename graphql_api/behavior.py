@@ -103,9 +103,14 @@ class BehaviorMutation:
     ) -> LearnPreferencesPayload:
         """One report."""
         tenant, user = info.context.reach(input.user_id, Scope.EVENTS_WRITE)
-        recorded = await info.context.services.behavior.learn_preferences(
-            tenant, user, input.behavior_data(), input.idempotency_key
-        )
+        try:
+            recorded = await info.context.services.behavior.learn_preferences(
+                tenant, user, input.behavior_data(), input.idempotency_key
+            )
+        except ValidationFailed as error:
+            # The service names fields as the documented payload nests them; this input has no such level.
+            field = (error.field or "").removeprefix("behaviorData").removeprefix(".")
+            raise ValidationFailed(error.message, field=field or None) from error
         return receipt(recorded)
 
 

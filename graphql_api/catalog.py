@@ -8,9 +8,10 @@ import strawberry
 from strawberry import relay
 from strawberry.scalars import JSON
 from strawberry.types import Info as StrawberryInfo
+from strawberry.utils.str_converters import to_camel_case
 
 from domain.catalog import model
-from domain.errors import NotFound
+from domain.errors import NotFound, ValidationFailed
 from domain.ids import ItemId
 from graphql_api.auth import Scope
 from graphql_api.context import Info, context_of
@@ -191,10 +192,18 @@ class CatalogMutation:
     ) -> UpsertCatalogItemsPayload:
         """All or none."""
         tenant = info.context.allow(Scope.CATALOG_WRITE)
-        change = await info.context.services.catalog.upsert(tenant, [entry.item() for entry in input.items])
+        items = [_item_at(index, entry) for index, entry in enumerate(input.items)]
+        change = await info.context.services.catalog.upsert(tenant, items)
         return UpsertedCatalogItems(
             inserted=change.inserted,
             updated=change.updated,
             unchanged=change.unchanged,
             catalog_version=change.version,
         )
+
+
+def _item_at(index: int, entry: CatalogItemInput) -> model.CatalogItem:
+    try:
+        return entry.item()
+    except ValidationFailed as error:
+        raise ValidationFailed(error.message, field=f"items.{index}.{to_camel_case(error.field or '')}") from error

@@ -16,13 +16,14 @@ from strawberry.http.ides import GraphQL_IDE
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.graphql import OperationType
 
 from domain.errors import DomainError
 from domain.ids import CorrelationId
 from graphql_api.auth import Principal
 from graphql_api.context import AppOptions, GraphQLContext
-from graphql_api.errors import STATUS, VALIDATION, extensions_of
-from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, SocketAdapter, SocketHandler, acknowledge
+from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
+from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, REFUSED, SocketAdapter, SocketHandler, acknowledge
 
 RESPONSE_TYPE = "application/graphql-response+json"
 PARTIAL_STATUS = 294
@@ -59,7 +60,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; what fails before an operation runs is answered in GraphQL's form as well."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._socket(scope, receive, send)
             return
         try:
             response = await self.run(Request(scope, receive))
@@ -70,6 +71,13 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
             status = STATUS.get(error.code, 500)
             response = JSONResponse(body, status, headers=AUTHENTICATE if status == 401 else None)
         await response(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except DomainError:
+            # The handshake has been accepted by then, so a refused token can be told apart from a lost network.
+            await send({"type": "websocket.close", "code": REFUSED, "reason": "Forbidden"})
 
     async def get_context(
         self,
@@ -99,6 +107,8 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
     ) -> Response:
         """The answer with the status that its media type asks for."""
+        if isinstance(response_data, dict) and _never_ran(response_data):
+            del response_data["data"]
         negotiated = getattr(sub_response, "graphql_response", False)
         status = _status(response_data) if negotiated else 200
         return Response(
@@ -110,6 +120,13 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
     async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002 - the base's signature
         """The explorer, served whole from here."""
         return HTMLResponse(EXPLORER.read_text())
+
+    def parse_json(self, data: str | bytes) -> Any:
+        """Parse a request's body, variables or extensions; neither is ever a bare number, text or null."""
+        parsed = super().parse_json(data)
+        if not isinstance(parsed, dict | list):
+            raise HTTPException(400, "A GraphQL request is a JSON object.")
+        return parsed
 
     def decode_json(self, data: str | bytes) -> object:
         """Parse JSON strictly: no NaN, no infinity."""
@@ -126,12 +143,20 @@ def _status(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> int:
     return PARTIAL_STATUS if answer.get("data") is not None else 400
 
 
+def _never_ran(answer: GraphQLHTTPResponse) -> bool:
+    """Whether nothing was executed, so that there is no data to speak of, not even null."""
+    errors: Any = answer.get("errors") or []
+    return bool(errors) and answer.get("data") is None and not any(error.get("path") for error in errors)
+
+
 def _refused(refused: HTTPException) -> Response:
-    if isinstance(refused.__cause__, InvalidOperationTypeError):
+    cause = refused.__cause__
+    if isinstance(cause, InvalidOperationTypeError) and cause.operation_type is OperationType.MUTATION:
         return _problem(405, refused.reason, {"Allow": "POST"})
     return _problem(refused.status_code, refused.reason, None)
 
 
 def _problem(status: int, message: str, headers: dict[str, str] | None) -> Response:
-    body = {"errors": [{"message": message, "extensions": {"code": VALIDATION}}]}
+    code = NOT_FOUND if status == 404 else VALIDATION
+    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
     return JSONResponse(body, status, headers=headers)

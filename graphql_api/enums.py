@@ -1,5 +1,8 @@
 """The domain's enumerations as GraphQL enums, registered once, before any type that uses them."""
 
+from enum import EnumMeta
+from typing import Any
+
 import strawberry
 
 from domain.behavior.model import InteractionAction, Sentiment
@@ -27,16 +30,137 @@ __all__ = [
     "UpdateKind",
 ]
 
-strawberry.enum(Sentiment, name="Sentiment", description="How feedback was meant.")
-strawberry.enum(ItemKind, name="ItemKind", description="What sort of thing a catalogue item is.")
-strawberry.enum(Status, name="HealthStatus", description="How well something is.")
-strawberry.enum(JobKind, name="JobKind", description="What a job does.")
-strawberry.enum(JobState, name="JobState", description="Where a job is; the last two are final.")
-strawberry.enum(ModelStatus, name="ModelStatus", description="Where a model version stands.")
-strawberry.enum(ConsentPurpose, name="ConsentPurpose", description="What a person can agree to, one by one.")
-strawberry.enum(PrivacyLevel, name="PrivacyLevel", description="How much of a person's data may be used at most.")
-strawberry.enum(UpdateKind, name="UpdateKind", description="What a live update is about.")
-strawberry.enum(ResyncReason, name="ResyncReason", description="Why a subscriber has to fetch anew.")
-strawberry.enum(ReasonCode, name="ReasonCode", description="Why an item is shown.")
-strawberry.enum(Source, name="RecommendationSource", description="What put an item on a list.")
-strawberry.enum(InteractionAction, name="InteractionAction", description="What a person did with a recommended item.")
+
+def _register(kind: EnumMeta, name: str, description: str, values: dict[str, str]) -> None:
+    """Make `kind` a GraphQL enum of that name, each value with its own description."""
+    registered: Any = strawberry.enum(kind, name=name, description=description)
+    for value in registered.__strawberry_definition__.values:
+        value.description = values[value.name]
+
+
+_register(
+    Sentiment,
+    "Sentiment",
+    "How feedback was meant.",
+    {"POSITIVE": "It pleased.", "NEUTRAL": "It neither pleased nor displeased.", "NEGATIVE": "It displeased."},
+)
+_register(
+    ItemKind,
+    "ItemKind",
+    "What sort of thing a catalogue item is.",
+    {
+        "TEMPLATE": "A template to begin a project with.",
+        "STYLE": "A visual style.",
+        "FEATURE": "A part of the product.",
+        "CONTENT": "Something to watch, read or hear.",
+    },
+)
+_register(
+    Status,
+    "HealthStatus",
+    "How well something is.",
+    {"OK": "It works.", "DEGRADED": "It works with losses.", "UNAVAILABLE": "It does not work at the moment."},
+)
+_register(JobKind, "JobKind", "What a job does.", {"RETRAIN": "Trains a new model and puts it in service."})
+_register(
+    JobState,
+    "JobState",
+    "Where a job is; the last two are final.",
+    {
+        "QUEUED": "It waits for a worker.",
+        "RUNNING": "A worker has it.",
+        "DONE": "It has its result.",
+        "FAILED": "It was given up; its error says why.",
+    },
+)
+_register(
+    ModelStatus,
+    "ModelStatus",
+    "Where a model version stands.",
+    {
+        "CHAMPION": "It is served.",
+        "CHALLENGER": "It waits to be compared with the champion.",
+        "RETIRED": "It was served before, and is kept to fall back on.",
+    },
+)
+_register(
+    ConsentPurpose,
+    "ConsentPurpose",
+    "What a person can agree to, one by one.",
+    {
+        "BEHAVIOUR_COLLECTION": "What they do is stored.",
+        "PERSONALIZATION": "Answers use what was learned of them.",
+        "TRAINING": "Models learn from what they did.",
+        "EXPERIMENTS": "They may be shown other variations than most.",
+        "STATED_PREFERENCES": "What they say about themselves is kept.",
+    },
+)
+_register(
+    PrivacyLevel,
+    "PrivacyLevel",
+    "How much of a person's data may be used at most.",
+    {
+        "STRICT": "Nothing they do is stored; holds for whoever has said nothing.",
+        "STANDARD": "What they agreed to, never from sensitive categories.",
+        "PERMISSIVE": "What they agreed to, sensitive categories included; models learn unless they object.",
+    },
+)
+_register(
+    UpdateKind,
+    "UpdateKind",
+    "What a live update is about.",
+    {
+        "PROFILE_UPDATED": "Something was learned of the person.",
+        "RECOMMENDATIONS_CHANGED": "Their list is another one now.",
+        "INTERACTION_TRACKED": "Something they did was stored.",
+        "CONSENT_CHANGED": "They decided anew about their data.",
+        "MODEL_UPDATED": "A new model serves.",
+        "ERASED": "Everything about them was erased.",
+    },
+)
+_register(
+    ResyncReason,
+    "ResyncReason",
+    "Why a subscriber has to fetch anew.",
+    {
+        "MISSED": "What was missed is no longer held for replay.",
+        "SLOW": "The subscriber read more slowly than updates came.",
+        "UNKNOWN_KIND": "A newer release published something that this one cannot read.",
+    },
+)
+_register(
+    ReasonCode,
+    "ReasonCode",
+    "Why an item is shown.",
+    {
+        "SIMILAR_TO_YOUR_ACTIONS": "People who acted alike took to it.",
+        "MATCHES_PREFERENCE": "It matches what the person prefers.",
+        "TRENDING": "More people than before take to it at the moment.",
+        "POPULAR": "Many people take to it.",
+        "DISCOVERY": "Little is known of it yet; it completes the page.",
+    },
+)
+_register(
+    Source,
+    "RecommendationSource",
+    "What put an item on a list.",
+    {
+        "FACTORS": "The trained model and the person's own actions.",
+        "PREFERENCES": "The person's preferences.",
+        "POPULARITY": "How many people take to it.",
+        "TREND": "How many people take to it lately.",
+        "CATALOGUE": "The catalogue, where nothing else completed the page.",
+    },
+)
+_register(
+    InteractionAction,
+    "InteractionAction",
+    "What a person did with a recommended item.",
+    {
+        "VIEWED": "It was seen.",
+        "CLICKED": "It was opened.",
+        "USED": "It was put to use.",
+        "LIKED": "It was praised.",
+        "DISMISSED": "It was sent away, and is not shown again.",
+    },
+)

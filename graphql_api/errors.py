@@ -1,5 +1,6 @@
 """How failures look to a client: stable codes on every transport, and nothing about the inside of a bug."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,13 +13,14 @@ from domain.ids import CorrelationId
 
 INTERNAL = "INTERNAL"
 VALIDATION = "VALIDATION"
+NOT_FOUND = "NOT_FOUND"
 MASKED = "Something went wrong on our side; it was logged under the correlation id."
 
 STATUS: Mapping[str, int] = MappingProxyType(
     {
         "UNAUTHENTICATED": 401,
         "FORBIDDEN": 403,
-        "NOT_FOUND": 404,
+        NOT_FOUND: 404,
         "CONSENT_REQUIRED": 403,
         VALIDATION: 400,
         "CONFLICT": 409,
@@ -30,6 +32,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
 )
 """The HTTP status of each code."""
 
+_SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 _log = structlog.get_logger(__name__)
 
 
@@ -37,14 +40,22 @@ class Revoked(Forbidden):
     """What allowed a live subscription holds no longer; its socket is closed."""
 
 
-def presented(error: GraphQLError, correlation_id: CorrelationId) -> dict[str, Any]:
-    """The error as the client sees it; an unexpected one is logged here and masked."""
+def presented(error: GraphQLError, correlation_id: CorrelationId, *, suggestions: bool) -> dict[str, Any]:
+    """The error as the client sees it; an unexpected one is logged here and masked.
+
+    Args:
+        error: what went wrong.
+        correlation_id: under which it is logged.
+        suggestions: whether the message may name what the schema has instead.
+    """
     shown: dict[str, Any] = dict(error.formatted)
     cause = error.original_error
     if isinstance(cause, DomainError):
         shown["message"] = cause.message
         shown["extensions"] = extensions_of(cause)
     elif is_request_error(error):
+        if not suggestions:
+            shown["message"] = _SUGGESTION.sub("", error.message)
         shown["extensions"] = {"code": VALIDATION} | dict(error.extensions or {})
     else:
         _log.error("unexpected failure", path=error.path, exc_info=cause)

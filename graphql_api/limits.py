@@ -136,7 +136,7 @@ def cost(document: DocumentNode, operation_name: str | None, variables: Mapping[
     """The cost of one operation: a field costs 1, and what a paged field selects counts for each of its places."""
     measure = _Measure(document, variables)
     chosen = [o for o in measure.operations if operation_name is None or (o.name and o.name.value == operation_name)]
-    return sum(measure.cost(operation.selection_set) for operation in chosen)
+    return sum(map(measure.operation_cost, chosen))
 
 
 class _Counter(Visitor):
@@ -159,7 +159,7 @@ class _Measure:
         definitions = document.definitions
         self.operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
         self._fragments = {n.name.value: n for n in definitions if isinstance(n, FragmentDefinitionNode)}
-        self._variables = variables or {}
+        self._variables: Mapping[str, Any] = variables or {}
         self._depths: dict[str, int] = {}
         self._costs: dict[str, int] = {}
 
@@ -175,6 +175,15 @@ class _Measure:
             elif isinstance(node, FragmentSpreadNode):
                 deepest = max(deepest, self._of_fragment(node, self._depths, self.depth))
         return deepest
+
+    def operation_cost(self, operation: OperationDefinitionNode) -> int:
+        # A variable that was not given counts by its default, and a fragment by the operation that spreads it.
+        given, self._costs = self._variables, {}
+        self._variables = {**_defaults(operation), **given}
+        try:
+            return self.cost(operation.selection_set)
+        finally:
+            self._variables = given
 
     def cost(self, selections: SelectionSetNode) -> int:
         total = 0
@@ -209,12 +218,22 @@ class _Measure:
         return DEFAULT_PAGE if node.name.value in PAGED else 1
 
 
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    return {
+        definition.variable.name.value: int(definition.default_value.value)
+        for definition in operation.variable_definitions or ()
+        if isinstance(definition.default_value, IntValueNode)
+    }
+
+
 def _parsed(query: str) -> DocumentNode:
     try:
         return parse(query, max_tokens=MAX_TOKENS)
     except GraphQLError as error:
         if "tokens" in error.message:
             raise _complex(f"more than {MAX_TOKENS} tokens") from None
+        if "nested too deeply" in error.message:
+            raise _complex("nested too deeply") from None
         raise
     except RecursionError:
         raise _complex("nested too deeply") from None

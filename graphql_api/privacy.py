@@ -84,9 +84,17 @@ class RecordConsentInput:
     user_id: str = strawberry.field(description="Who decides.")
     granted: bool = strawberry.field(description="Agreed, or withdrawn.")
     purposes: list[ConsentPurpose] | None = strawberry.field(
-        default=None, description="What it is about; all purposes of being observed if absent."
+        default=None,
+        description="What it is about. Absent: agreeing means every purpose that observes, withdrawing means all.",
     )
     evidence: EvidenceInput = strawberry.field(description="How the decision was taken.")
+
+    @property
+    def decided(self) -> frozenset[ConsentPurpose]:
+        """The purposes, where none were named those that the decision means."""
+        if self.purposes is not None:
+            return frozenset(self.purposes)
+        return OBSERVED_PURPOSES if self.granted else frozenset(ConsentPurpose)
 
 
 UpdatePrivacyPayload: TypeAlias = Annotated[
@@ -135,11 +143,7 @@ class PrivacyMutation:
         """One person's consents."""
         tenant, user = info.context.reach(input.user_id, Scope.PRIVACY_WRITE)
         await info.context.services.privacy.record_consent(
-            tenant,
-            user,
-            OBSERVED_PURPOSES if input.purposes is None else input.purposes,
-            granted=input.granted,
-            evidence=input.evidence.evidence(),
+            tenant, user, input.decided, granted=input.granted, evidence=input.evidence.evidence()
         )
         return await _settings(info, tenant, user)
 

@@ -67,7 +67,7 @@ class ModelUpdate:
     version: str = strawberry.field(description="Its version.")
 
 
-@strawberry.type(name="Subscription")
+@strawberry.type(name="Subscription", description="Listening, over a WebSocket; it ends when what allows it ends.")
 class RealtimeSubscription:
     """Live updates."""
 

@@ -1,21 +1,22 @@
 """The one schema: the nouns' queries, mutations and subscriptions together, and what wraps every operation."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry import relay
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
-from strawberry.tools import merge_types
-from strawberry.types.execution import ExecutionContext
+from strawberry.types.execution import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from domain.storage.postgres import statements_run
 from graphql_api.behavior import BehaviorMutation
 from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
-from graphql_api.context import GraphQLContext
+from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.operations import OperationsMutation, OperationsQuery
@@ -25,10 +26,42 @@ from graphql_api.profiles import ProfileNode, ProfileQuery
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 
-Mutation = merge_types(
-    "Mutation",
-    (BehaviorMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation),
+
+@strawberry.type
+class NodeQuery:
+    """Relay's way to any object."""
+
+    @strawberry.field(description="Any object by its global id; null if there is none, or it is out of reach.")
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The object's global id.")],  # noqa: A002 - Relay
+    ) -> relay.Node | None:
+        """One object."""
+        try:
+            wanted = relay.GlobalID.from_id(id)
+        except relay.GlobalIDValueError:
+            return None
+        kind = NODES.get(wanted.type_name)
+        if kind is None:
+            return None
+        [found] = await kind.resolve_nodes(info=info, node_ids=[wanted.node_id])
+        return found
+
+
+NODES: Mapping[str, type[CatalogItemNode | ProfileNode]] = MappingProxyType(
+    {"CatalogItem": CatalogItemNode, "Profile": ProfileNode}
 )
+
+
+@strawberry.type(description="Reading; every field but `health` needs a token.")
+class Query(NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery):
+    """The nouns' queries."""
+
+
+@strawberry.type(description="Writing; success is answered after the commit, an expected failure as a problem.")
+class Mutation(BehaviorMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation):
+    """The nouns' mutations."""
 
 
 class PresentedErrors(SchemaExtension):
@@ -68,21 +101,17 @@ class Measured(SchemaExtension):
         return {"debug": {"milliseconds": round(taken, 3), "sqlStatements": len(self._statements)}}
 
 
-def _query() -> type:
-    # Made for each schema: a field of `relay.node` can be part of one schema only.
-    @strawberry.type
-    class NodeQuery:
-        """Relay's way to any object."""
-
-        node: relay.Node | None = relay.node(description="Any object by its global id; null if it is out of reach.")
-
-    nouns = (NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery)
-    return merge_types("Query", nouns)
-
-
 class _Schema(strawberry.Schema):
+    async def execute(self, query: str | None, *arguments: Any, **options: Any) -> ExecutionResult:
+        """Run a query or a mutation; a subscription needs a connection that lasts, where it is streamed instead."""
+        allowed = frozenset(options.pop("allowed_operation_types", None) or OperationType)
+        options["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
+        return await super().execute(query, *arguments, **options)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave logging to the presentation, which knows what was expected."""
+        """Present what went wrong before the extensions could see it, such as a syntax error."""
+        if execution_context is not None:
+            errors[:] = [_shown(error, execution_context.context) for error in errors]
 
 
 def build_schema(*, debug: bool = False, production: bool = True, in_order: bool = False) -> strawberry.Schema:
@@ -96,7 +125,7 @@ def build_schema(*, debug: bool = False, production: bool = True, in_order: bool
     cache = DocumentCache(introspection=not production)
     extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors]
     return _Schema(
-        query=_query(),
+        query=Query,
         mutation=Mutation,
         subscription=RealtimeSubscription,
         types=[CatalogItemNode, ProfileNode, Problem],
@@ -113,7 +142,7 @@ def export() -> str:
 def _shown(error: GraphQLError, context: GraphQLContext) -> GraphQLError:
     if isinstance(error, _Presented):
         return error
-    shown = presented(error, context.correlation_id)
+    shown = presented(error, context.correlation_id, suggestions=not context.options.production)
     return _Presented(
         shown["message"],
         nodes=error.nodes,

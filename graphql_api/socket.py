@@ -11,25 +11,30 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.schema.base import BaseSchema
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 from strawberry.types.unset import UNSET
 
-from domain.errors import DomainError
+from domain.errors import DomainError, RateLimited
 from graphql_api.context import GraphQLContext
-from graphql_api.errors import Revoked
+from graphql_api.errors import Revoked, extensions_of
 
 INIT_WAIT = timedelta(seconds=10)
 SEND_SECONDS = 10.0
 LIFETIME_SECONDS = 30 * 60.0
 LIFETIME_JITTER = 0.2
 OPERATIONS_PER_SOCKET = 100
-REVOKED = 4403
+MESSAGE_TYPES = frozenset({"connection_init", "ping", "pong", "subscribe", "complete"})
+REFUSED = 4403
 RECONNECT = 1012
 
 _jitter = secrets.SystemRandom()
@@ -37,6 +42,10 @@ _jitter = secrets.SystemRandom()
 
 class SocketAdapter(ASGIWebSocketAdapter):
     """A socket whose reader may stall: sending has a deadline, and what is closed takes no more messages."""
+
+    def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(view, request, response)
+        self.stalled = asyncio.Event()
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send one message.
@@ -50,7 +59,10 @@ class SocketAdapter(ASGIWebSocketAdapter):
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self.ws.send_text(text)
-        except (WebSocketDisconnect, RuntimeError, TimeoutError, OSError) as error:
+        except TimeoutError as error:
+            self.stalled.set()
+            raise WebSocketDisconnected from error
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
             raise WebSocketDisconnected from error
 
     async def close(self, code: int, reason: str) -> None:
@@ -67,6 +79,40 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
         super().__init__(*arguments, **options)
         self.schema = cast("BaseSchema", _ContextPerOperation(self.schema, self))
         self._ending: asyncio.Task[None] | None = None
+
+    async def handle(self) -> None:
+        """Serve until the socket closes, or its reader has stalled: waiting for such a client would hold it all."""
+        serving = asyncio.create_task(super().handle())
+        stalled = asyncio.create_task(cast("SocketAdapter", self.websocket).stalled.wait())
+        try:
+            await asyncio.wait((serving, stalled), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stalled.cancel()
+            if not serving.done():
+                serving.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
+
+    async def handle_message(self, message: Message) -> None:
+        """Take one message; what is not one of the protocol closes the socket."""
+        if _is_well_formed(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Malformed message")
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Begin an operation, unless the socket has as many as it may have."""
+        if len(self.operations) >= OPERATIONS_PER_SOCKET and message["id"] not in self.operations:
+            busy = RateLimited(f"at most {OPERATIONS_PER_SOCKET} operations may run on one socket")
+            refused: Any = {"message": busy.message, "extensions": extensions_of(busy)}
+            await self.send_message({"id": message["id"], "type": "error", "payload": [refused]})
+            return
+        await super().handle_subscribe(message)
+
+    async def send_message(self, message: Message) -> None:
+        """Send; to a socket that is gone, nothing."""
+        with suppress(WebSocketDisconnected):
+            await super().send_message(message)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         """Acknowledge, and see to it that the socket ends with its token or its lifetime."""
@@ -86,20 +132,19 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
         if principal is not None:
             left = (principal.expires_at - self.context.services.clock.now()).total_seconds()
             if left < seconds:
-                seconds, code, reason = left, REVOKED, "Forbidden"
+                seconds, code, reason = left, REFUSED, "Forbidden"
         await asyncio.sleep(max(0.0, seconds))
         await self.websocket.close(code, reason)
 
     async def _send_result_stream(
         self, operation: Operation[GraphQLContext, None], result_source: AsyncGenerator[Any, None]
     ) -> None:
-        with suppress(WebSocketDisconnected):
-            await super()._send_result_stream(operation, self._until_revoked(result_source))
+        await super()._send_result_stream(operation, self._until_revoked(result_source))
 
     async def _until_revoked(self, results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         async for result in results:
             if any(isinstance(error.original_error, Revoked) for error in result.errors or ()):
-                await self.websocket.close(REVOKED, "Forbidden")
+                await self.websocket.close(REFUSED, "Forbidden")
                 return
             yield result
 
@@ -117,6 +162,25 @@ async def acknowledge(context: GraphQLContext) -> Any:
         except DomainError as error:
             raise ConnectionRejectionError from error
     return UNSET
+
+
+def _is_well_formed(message: Any) -> bool:
+    """Whether `message` has the shape that its type asks for."""
+    if not isinstance(message, dict) or message.get("type") not in MESSAGE_TYPES:
+        return False
+    if message["type"] == "complete":
+        return isinstance(message.get("id"), str)
+    if message["type"] != "subscribe":
+        return isinstance(message.get("payload", {}), dict | None)
+    payload = message.get("payload")
+    return (
+        isinstance(message.get("id"), str)
+        and message["id"] != ""
+        and isinstance(payload, dict)
+        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("variables"), dict | None)
+        and isinstance(payload.get("operationName"), str | None)
+    )
 
 
 class _ContextPerOperation:

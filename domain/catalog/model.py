@@ -46,6 +46,11 @@ class ItemKind(StrEnum):
 _CODES: Final[Mapping[ItemKind, int]] = MappingProxyType({kind: code for code, kind in enumerate(ItemKind)})
 
 
+def is_item_id(text: str) -> bool:
+    """Whether an item could have this id."""
+    return _ITEM_ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogItem:
     """One thing that can be recommended.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from domain.catalog.model import CatalogChange, CatalogItem, CatalogPage, ItemKind
+from domain.catalog.model import CatalogChange, CatalogItem, CatalogPage, ItemKind, is_item_id
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.errors import NotFound, ValidationFailed
@@ -77,16 +77,18 @@ class CatalogService:
         Raises:
             NotFound: the catalogue holds no such item.
         """
-        found = await self._store.items_by_id(tenant, (item_id,))
-        if not found:
+        found = await self.items_by_id(tenant, (item_id,))
+        if item_id not in found:
             raise NotFound("the catalogue holds no such item", field="item_id")
-        return found[0]
+        return found[item_id]
 
     async def items_by_id(self, tenant: TenantId, item_ids: Collection[ItemId]) -> Mapping[ItemId, CatalogItem]:
         """Those of the items that exist, by id, in one query."""
-        if not item_ids:
+        # What no item can be called is not asked for: it may be text that the database cannot even compare.
+        possible = list(filter(is_item_id, item_ids))
+        if not possible:
             return {}
-        return {item.item_id: item for item in await self._store.items_by_id(tenant, item_ids)}
+        return {item.item_id: item for item in await self._store.items_by_id(tenant, possible)}
 
     async def items(
         self, tenant: TenantId, *, kind: ItemKind | None = None, after: ItemId | None = None, first: int = 50
@@ -109,7 +111,7 @@ class CatalogService:
         """Those of the ids that the catalogue holds; only ids that the snapshot misses are asked of the store."""
         rows = (await self.snapshot(tenant)).rows
         found = {item_id for item_id in item_ids if item_id in rows}
-        missing = set(item_ids) - found
+        missing = {item_id for item_id in item_ids if item_id not in found and is_item_id(item_id)}
         return found | await self._store.existing(tenant, missing) if missing else found
 
     def _slot(self, tenant: TenantId) -> "_CachedSnapshot":
