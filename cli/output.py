@@ -65,6 +65,21 @@ def share(what: str) -> Iterator[Callable[[float], None]]:
 
 
 @contextmanager
+def stages(what: str) -> Iterator[Callable[[str, float], None]]:
+    """As `share`, for work in stages: told which one is under way, too."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield lambda stage, done: progress.update(task, description=stage, completed=done)
+        progress.update(task, description=what, completed=1.0)
+
+
+@contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A sign of life while something of unknown length happens; the line stays with the time it took."""
     with Progress(

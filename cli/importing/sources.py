@@ -7,6 +7,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from cli.importing.exchange import (
+    atomic_item_of,
+    rating_of,
+    read_atomic,
+    read_udata,
+    read_uitem,
+    uitem_of,
+)
 from cli.importing.items import item_of, movie_of
 from cli.importing.records import EventRules, ImportedEvent, ImportedItem, RejectedRow, did_you_mean
 from cli.importing.tables import Cells, Numbered, Reader, count_rows, read_csv, read_jsonl, read_parquet
@@ -16,8 +24,21 @@ Row: TypeAlias = ImportedItem | ImportedEvent | RejectedRow
 Rule: TypeAlias = Callable[[Cells], ImportedItem | ImportedEvent]
 
 MOVIELENS: Final = "movielens"
-READERS: Final[Mapping[str, Reader]] = MappingProxyType({"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet})
-FORMATS: Final = (MOVIELENS, *READERS)
+UDATA: Final = "udata"
+UITEM: Final = "uitem"
+RECBOLE: Final = "recbole"
+GENERIC: Final = ("csv", "jsonl", "parquet")
+READERS: Final[Mapping[str, Reader]] = MappingProxyType(
+    {
+        "csv": read_csv,
+        "jsonl": read_jsonl,
+        "parquet": read_parquet,
+        UDATA: read_udata,
+        UITEM: read_uitem,
+        RECBOLE: read_atomic,
+    }
+)
+FORMATS: Final = (MOVIELENS, UDATA, RECBOLE, *GENERIC)
 EVENT_COLUMNS: Final = ("user_id", "item_id", "timestamp")
 ITEM_COLUMNS: Final = ("item_id", "title")
 
@@ -85,27 +106,93 @@ def open_source(format_name: str, path: Path, now: datetime, *, holds_items: boo
     Raises:
         ValidationFailed: it cannot hold that.
     """
-    if format_name == MOVIELENS:
-        return _movielens(path, EventRules(now))
-    if not path.is_file():
-        raise ValidationFailed(f"{path} is not a file", field="PATH")
     rules = EventRules(now)
+    if format_name == MOVIELENS:
+        return _movielens(path, rules)
+    if format_name == UDATA:
+        return _udata(path / "u.data" if path.is_dir() else path, rules)
+    if format_name == RECBOLE:
+        return _recbole(_only_inter(path) if path.is_dir() else path, rules)
+    _require_file(path)
     if holds_items:
         return Source((Table(path, format_name, item_of, ITEM_COLUMNS),))
     return Source((Table(path, format_name, lambda cells: _event(rules, cells), EVENT_COLUMNS),))
+
+
+def open_dataset(path: Path, now: datetime) -> Source:
+    """What `path` holds, told by the names of the files, for whoever does not say the format.
+
+    MovieLens' `ratings.csv` needs no `movies.csv` here, and its tags, which are no ratings, are left out.
+
+    Raises:
+        ValidationFailed: it holds nothing that is known, or cannot be told.
+    """
+    rules = EventRules(now)
+    folder = path if path.is_dir() else path.parent
+    if (path.is_dir() or path.name == "ratings.csv") and (folder / "ratings.csv").is_file():
+        return Source(_ratings(folder, rules))
+    if path.suffix == ".inter" or (path.is_dir() and any(path.glob("*.inter"))):
+        return open_source(RECBOLE, path, now, holds_items=False)
+    if path.suffix == ".data" or (path / "u.data").is_file():
+        return open_source(UDATA, path, now, holds_items=False)
+    if path.suffix.removeprefix(".") in GENERIC:
+        return open_source(path.suffix.removeprefix("."), path, now, holds_items=False)
+    raise ValidationFailed(
+        f"{path} is no data set: a folder with ratings.csv, u.data or one .inter file, "
+        "or a file that ends .data, .inter, .csv, .jsonl or .parquet",
+        field="--dataset",
+    )
+
+
+def _ratings(folder: Path, rules: EventRules) -> tuple[Table, ...]:
+    ratings = Table(
+        folder / "ratings.csv",
+        "csv",
+        lambda cells: _rating(rules, cells),
+        ("userId", "movieId", "rating", "timestamp"),
+    )
+    movies = folder / "movies.csv"
+    if not movies.is_file():
+        return (ratings,)
+    return Table(movies, "csv", movie_of, ("movieId", "title", "genres")), ratings
+
+
+def _udata(path: Path, rules: EventRules) -> Source:
+    _require_file(path)
+    ratings = Table(path, UDATA, lambda cells: rating_of(rules, cells), ())
+    films = path.parent / "u.item"
+    return Source((Table(films, UITEM, uitem_of, ()), ratings) if films.is_file() else (ratings,))
+
+
+def _recbole(path: Path, rules: EventRules) -> Source:
+    _require_file(path)
+    behaviour = Table(path, RECBOLE, lambda cells: rating_of(rules, cells), EVENT_COLUMNS)
+    items = path.with_suffix(".item")
+    if path.suffix == ".inter" and items.is_file():
+        return Source((Table(items, RECBOLE, atomic_item_of, ("item_id",)), behaviour))
+    return Source((behaviour,))
+
+
+def _only_inter(folder: Path) -> Path:
+    found = sorted(folder.glob("*.inter"))
+    if len(found) != 1:
+        raise ValidationFailed(f"{folder} has {len(found)} .inter files; name one", field="PATH")
+    return found[0]
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValidationFailed(f"{path} is not a file", field="PATH")
 
 
 def _movielens(folder: Path, rules: EventRules) -> Source:
     movies, ratings, tags = (folder / f"{name}.csv" for name in ("movies", "ratings", "tags"))
     if not (movies.is_file() and ratings.is_file()):
         raise ValidationFailed(f"{folder} is not a MovieLens folder: it needs movies.csv and ratings.csv", field="PATH")
-    tables = [
-        Table(movies, "csv", movie_of, ("movieId", "title", "genres")),
-        Table(ratings, "csv", lambda cells: _rating(rules, cells), ("userId", "movieId", "rating", "timestamp")),
-    ]
+    tables = _ratings(folder, rules)
     if tags.is_file():
-        tables.append(Table(tags, "csv", lambda cells: _tag(rules, cells), ("userId", "movieId", "timestamp")))
-    return Source(tuple(tables))
+        tables += (Table(tags, "csv", lambda cells: _tag(rules, cells), ("userId", "movieId", "timestamp")),)
+    return Source(tables)
 
 
 def _event(rules: EventRules, cells: Cells) -> ImportedEvent:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeAlias
 
@@ -17,6 +17,8 @@ Numbered: TypeAlias = tuple[int, Cells] | RejectedRow
 Reader: TypeAlias = Callable[[Path], Iterator[Numbered]]
 
 BATCH_ROWS: Final = 10_000
+HEADED: Final = ("csv", "recbole")
+"""Formats whose first line names the columns."""
 
 
 def read_csv(path: Path) -> Iterator[Numbered]:
@@ -31,10 +33,11 @@ def read_csv(path: Path) -> Iterator[Numbered]:
         if not header:
             raise ValidationFailed(f"{path.name} is empty; its first line names the columns")
         names = [name.strip() for name in header]
-        yield from _records(reader, names, path.name)
+        yield from rows_of(reader, names, path.name)
 
 
-def _records(reader: Any, names: list[str], source: str) -> Iterator[Numbered]:
+def rows_of(reader: Any, names: Sequence[str], source: str) -> Iterator[Numbered]:
+    """The rows that a `csv.reader` still has, under these names of columns."""
     while True:
         line = reader.line_num + 1
         try:
@@ -90,7 +93,7 @@ def count_rows(path: Path, format_name: str) -> int | None:
         except ArrowException:
             return None
     with path.open(encoding="utf-8", errors="replace") as file:
-        return max(_lines(file) - (format_name == "csv"), 0)
+        return max(_lines(file) - (format_name in HEADED), 0)
 
 
 def _lines(file: TextIO) -> int:

@@ -1,0 +1,148 @@
+"""`personalization evaluate`: how well recommendations would do on data of one's own, beside tuned baselines."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.bars import Bar, drawn
+from cli.dataset import Dataset, read_dataset
+from cli.importing.sources import open_dataset
+from cli.options import json_option
+from cli.output import counting, print_result, print_table, say, stages
+from cli.rejects import Rejects, rejects_to
+from domain.clock import SystemClock
+from workers.evaluation.metrics import NDCG, Interval
+from workers.evaluation.protocols import Protocol
+from workers.evaluation.report import ModelReport, Report, SliceReport, described, summarize
+from workers.evaluation.runner import HYBRID, evaluate
+
+RANKING: Final[Mapping[str, str]] = {
+    "recall@10": "recall_at_10",
+    "recall@20": "recall_at_20",
+    "MRR": "mrr",
+}
+"""Heading -> metric."""
+
+BREADTH: Final[Mapping[str, str]] = {
+    "hit rate": "hit_rate_at_10",
+    "novelty": "novelty_at_10",
+    "diversity": "diversity_at_10",
+    "miscalibration": "miscalibration_at_10",
+}
+"""Heading -> metric; the last two are there only where items are described."""
+
+
+@click.command("evaluate")
+@click.option(
+    "--dataset",
+    "path",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="A MovieLens folder, u.data, a RecBole .inter file, or a CSV, JSONL or Parquet file of behaviour.",
+)
+@click.option(
+    "--protocol", type=click.Choice([protocol.value for protocol in Protocol]), required=True, help="What is held out."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of everything by chance.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw NDCG@10 into this SVG file.")
+@click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write bad rows to this CSV file.")
+@json_option
+def command(
+    path: Path, protocol: str, seed: int, plot: Path | None, rejects: Path | None, as_json: bool
+) -> None:  # one parameter an option
+    """Measure recommendations on a data set.
+
+    Each kind of model is tuned on a part of the training data, as are the weights of the hybrid; the test is seen once.
+    No database is needed and nothing is stored. Every item that a user has not touched competes.
+
+    \b
+    cv5         each interaction is held out once, in one of five folds
+    holdout     a random quarter of each user's interactions
+    leave-last  each user's last interaction
+    time        the latest fifth of all interactions
+
+    \b
+    Example:
+      personalization evaluate --dataset ml-latest-small --protocol leave-last
+    """
+    started = time.perf_counter()
+    source = open_dataset(path, SystemClock().now())
+    with rejects_to(rejects) as reject:
+        with counting("Rows", source.rows) as advance:
+            dataset = read_dataset(source, reject, advance)
+        with stages("Evaluating") as progress:
+            result = evaluate(dataset.histories, Protocol(protocol), seed, progress, dataset.features)
+        report = summarize(result, seed)
+    if plot is not None:
+        plot.write_text(drawn(f"NDCG@10, {protocol}, {path.name}", _bars(report)), encoding="utf-8")
+    seconds = time.perf_counter() - started
+    facts = {"dataset": str(path), "protocol": protocol, "seed": seed, **_facts(dataset, reject)}
+    if as_json:
+        print_result({**facts, **described(report), "seconds": round(seconds, 1)})
+    else:
+        _show(report, facts, seconds)
+
+
+def _facts(dataset: Dataset, reject: Rejects) -> dict[str, Any]:
+    return {
+        "users": dataset.histories.user_count,
+        "items": dataset.histories.item_count,
+        "interactions": len(dataset.histories),
+        "rows": dataset.rows,
+        "rejected": reject.count,
+        "dismissed": dataset.dismissed,
+    }
+
+
+def _show(report: Report, facts: Mapping[str, Any], seconds: float) -> None:
+    print_table(
+        f"{facts['dataset']}, {facts['protocol']}: {facts['interactions']:,} interactions of {facts['users']:,} users "
+        f"with {facts['items']:,} items; {facts['rejected']:,} bad rows",
+        ("model", "NDCG@10", "95 %", *RANKING),
+        [(model.kind, *_ndcg(model), *_means(model, RANKING)) for model in report.models],
+    )
+    breadth = {heading: name for heading, name in BREADTH.items() if name in report.models[0].metrics}
+    rows = [(model.kind, f"{model.coverage:.3f}", *_means(model, breadth)) for model in report.models]
+    print_table("What the lists are like", ("model", "coverage", *breadth), rows)
+    settings = [(model.kind, setting) for model in report.models for setting in model.settings if setting]
+    print_table("Settings, chosen on validation", ("model", "setting"), settings)
+    verdict = "better" if report.hybrid_is_better else "not shown to be better"
+    click.echo(f"hybrid less {report.strongest_single}: {_difference(report.difference)}, {verdict}")
+    columns = ("users", "number", "hybrid", "popularity", "difference")
+    print_table("\nNDCG@10 by length of history", columns, [_slice_row(part) for part in report.slices])
+    shortened = [_slice_row(part) for part in report.shortened]
+    print_table("Everybody, by how many of their newest actions are known", columns, shortened)
+    if report.below_popularity:
+        gaps = ", ".join(f"{name} by {-gap:.4f}" for name, gap in report.below_popularity.items())
+        click.echo(f"newcomers get less than popularity: {gaps}")
+    else:
+        click.echo("newcomers (0 to 10 actions) never get less than popularity")
+    say(f"{seconds:.0f} s")
+
+
+def _ndcg(model: ModelReport) -> tuple[str, str]:
+    ndcg = model.metrics[NDCG]
+    return (f"{ndcg.mean:.4f}", f"{ndcg.low:.4f}-{ndcg.high:.4f}")
+
+
+def _means(model: ModelReport, headings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{model.metrics[name].mean:.4f}" for name in headings.values())
+
+
+def _slice_row(part: SliceReport) -> tuple[str, ...]:
+    if part.hybrid is None or part.popularity is None or part.difference is None:
+        return (part.name, "0", "", "", "")
+    means = (f"{part.hybrid.mean:.4f}", f"{part.popularity.mean:.4f}")
+    return (part.name, f"{part.users:,}", *means, _difference(part.difference))
+
+
+def _difference(difference: Interval) -> str:
+    return f"{difference.mean:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
+
+
+def _bars(report: Report) -> list[Bar]:
+    found = ((model.kind, model.metrics[NDCG]) for model in report.models)
+    return [Bar(kind, ndcg.mean, ndcg.low, ndcg.high, marked=kind == HYBRID) for kind, ndcg in found]

@@ -1,0 +1,41 @@
+"""Which settings of each kind of model are tried, the same for every data set and protocol."""
+
+from typing import Final
+
+from workers.evaluation import sources
+from workers.evaluation.sources import Candidate
+from workers.training.linear import ContextSettings, TransitionSettings
+
+POPULARITY: Final = "popularity"
+DECAYS: Final = ((None, 0.0), (3.0, 0.15), (5.0, 0.05), (5.0, 0.15), (8.0, 0.15), (15.0, 0.15))
+"""How fast a history fades, and the part that never does."""
+
+RIDGES: Final = (50.0, 100.0, 200.0, 500.0)
+ALS_GRID: Final = ((64, 10.0, 4.0), (64, 30.0, 6.0), (128, 30.0, 4.0))
+"""Factors, regularization, alpha."""
+
+KNN_GRID: Final = ((50, 0.0), (200, 0.0), (200, 10.0))
+"""Neighbours, shrink."""
+
+BM25_GRID: Final = ((100, 1.2, 0.4), (200, 1.2, 0.75))
+"""Neighbours, k1, b."""
+
+CONTEXTS: Final = (ContextSettings(), ContextSettings(width=10, decay=4.0, regularization=20.0))
+TRANSITION_DECAYS: Final = (2.0, 5.0)
+
+
+def candidates(seed: int) -> dict[str, list[Candidate]]:
+    """Model kind -> its settings, those that share what is learned together.
+
+    Args:
+        seed: of the factors.
+    """
+    return {
+        POPULARITY: [sources.popularity()],
+        "item-kNN": [sources.item_knn(*setting) for setting in KNN_GRID],
+        "BM25": [sources.bm25(*setting) for setting in BM25_GRID],
+        "ALS": [sources.als(*setting, seed) for setting in ALS_GRID],
+        "EASE": [sources.shallow_autoencoder(ridge, *decay) for ridge in RIDGES for decay in DECAYS],
+        "transitions": [sources.next_items(TransitionSettings(), decay) for decay in TRANSITION_DECAYS],
+        "context": [sources.between(settings) for settings in CONTEXTS],
+    }

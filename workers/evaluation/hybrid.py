@@ -1,0 +1,170 @@
+"""The blend of several models: standardized scores, weighed by what a validation split says.
+
+Scores are compared in standard deviations over the items that compete, which depend on no model's units. Weights are
+found by coordinate ascent on NDCG@10 of the validation users, from the best single model on, so that on that split the
+blend is never worse than any of its parts. Short histories get weights of their own, learned on the same users as if
+they had done no more than that: few data sets hold enough newcomers to learn from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.recommendations.retrieval import top
+from workers.evaluation.metrics import CUTOFF, ndcg
+from workers.evaluation.protocols import Split
+from workers.evaluation.sources import Model
+from workers.evaluation.weights import Lists, Scores
+
+STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+ROUNDS: Final = 2
+HISTORY_BOUNDS: Final = (0, 1, 3, 10)
+"""Lengths of history from which on other weights hold; the last ones are those of everybody."""
+
+TABLE_BYTES: Final = 400_000_000
+"""Memory for the scores that weights are searched on."""
+
+SHORTENED_USERS: Final = 400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blend:
+    """Weights for each model.
+
+    Attributes:
+        names: the models.
+        everybody: float64[s].
+        by_history: lower bound of the history's length -> float64[s], for short histories.
+    """
+
+    names: tuple[str, ...]
+    everybody: NDArray[np.float64]
+    by_history: dict[int, NDArray[np.float64]]
+
+    def weights(self, length: int) -> NDArray[np.float64]:
+        """The weights for a user with a history of this length, float64[s]."""
+        bound = max(bound for bound in HISTORY_BOUNDS if bound <= length)
+        return self.by_history.get(bound, self.everybody)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Examples:
+    """Scores to search weights on: `table` is float32[s, k, n]; of each user what they did and what is to be found."""
+
+    table: NDArray[np.float32]
+    seen: Lists
+    wanted: Lists
+
+    def value(self, weights: NDArray[np.float64]) -> float:
+        """NDCG@10 of a blend."""
+        blended = _weighed(self.table, weights)
+        gains = []
+        for row, seen, wanted in zip(blended, self.seen, self.wanted, strict=True):
+            row[seen] = -np.inf
+            gains.append(ndcg(np.isin(top(row, CUTOFF), wanted), len(wanted)))
+        return float(np.mean(gains))
+
+
+class Hybrid:
+    """A blend of fitted models."""
+
+    def __init__(self, models: Sequence[Model], blend: Blend) -> None:
+        self._models = models
+        self._blend = blend
+
+    def scores(self, histories: Lists) -> Scores:
+        """The score of every item, float32[k, n]."""
+        weights = np.array([self._blend.weights(len(history)) for history in histories], dtype=np.float32)
+        total: Scores | None = None
+        for model, column in zip(self._models, weights.T, strict=True):
+            if column.any():
+                part = column[:, np.newaxis] * standardized(model.scores(histories), histories)
+                total = part if total is None else total + part
+        if total is None:
+            raise ValueError("a blend needs a weight that is not 0")
+        return total
+
+
+def standardized(scores: Scores, histories: Lists) -> Scores:
+    """Scores in standard deviations above the mean of what is not in the history; zeros where they say nothing."""
+    for row, history in zip(scores, histories, strict=True):
+        competing = max(len(row) - len(history), 1)
+        row[history] = 0.0
+        row -= row.sum(dtype=np.float64) / competing
+        row[history] = 0.0
+        spread = float(np.sqrt(np.square(row).sum(dtype=np.float64) / competing))
+        row *= 0.0 if spread < 1e-9 else 1.0 / spread
+    return scores
+
+
+def learn_blend(names: Sequence[str], models: Sequence[Model], split: Split) -> Blend:
+    """The weights that rank the held-out items of `split` best.
+
+    Args:
+        names: of the models.
+        models: fitted on `split.training`.
+        split: the validation split.
+    """
+    room = max(1, TABLE_BYTES // (4 * len(models) * split.training.item_count))
+    users = _some(split.measured, room)
+    everybody = _ascend(_examples(models, split, users, [split.training.of(int(user)) for user in users]))
+    by_history = {}
+    few = _some(users, SHORTENED_USERS)
+    for low, high in pairwise(HISTORY_BOUNDS):
+        recent = [newest(split.training.of(int(user)), low + place % (high - low)) for place, user in enumerate(few)]
+        by_history[low] = _ascend(_examples(models, split, few, recent), everybody)
+    return Blend(tuple(names), everybody, by_history)
+
+
+def newest(history: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The last `count` items of a history."""
+    return history[max(0, len(history) - count) :]
+
+
+def _some(users: NDArray[np.int64], room: int) -> NDArray[np.int64]:
+    """At most so many users, evenly spread."""
+    return users if len(users) <= room else users[np.linspace(0, len(users) - 1, room).astype(np.int64)]
+
+
+def _examples(models: Sequence[Model], split: Split, users: NDArray[np.int64], histories: Lists) -> _Examples:
+    return _Examples(
+        np.stack([standardized(model.scores(histories), histories) for model in models]),
+        [split.training.of(int(user)) for user in users],
+        [split.held_out.of(int(user)) for user in users],
+    )
+
+
+def _weighed(table: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    total = np.zeros(table.shape[1:], dtype=np.float32)
+    for part, weight in zip(table, weights.astype(np.float32), strict=True):
+        if weight:
+            total += weight * part
+    return total
+
+
+def _ascend(examples: _Examples, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Coordinate ascent from the best single model, or from `start` if that is better.
+
+    A model that says nothing takes no part: what it seems to find is the chance order of equal scores.
+    """
+    speaking = [column for column, part in enumerate(examples.table) if part.any()] or [0]
+    starts = list(np.eye(len(examples.table))[speaking])
+    if start is not None and start[speaking].any():
+        starts.append(np.where(np.isin(np.arange(len(start)), speaking), start, 0.0))
+    values = [examples.value(weights) for weights in starts]
+    weights, best = starts[int(np.argmax(values))].copy(), max(values)
+    for _ in range(ROUNDS):
+        before = best
+        for column in speaking:
+            for step in STEPS:
+                tried = weights.copy()
+                tried[column] = step
+                if step != weights[column] and tried.any() and (value := examples.value(tried)) > best:
+                    weights, best = tried, value
+        if best == before:
+            break
+    return np.asarray(weights, dtype=np.float64)

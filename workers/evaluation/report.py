@@ -1,0 +1,164 @@
+"""What an evaluation says: means with intervals, the hybrid beside the strongest single model, newcomers apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.evaluation.grids import POPULARITY
+from workers.evaluation.metrics import NDCG, Interval, Measured, interval, paired_difference
+from workers.evaluation.runner import HYBRID, Result
+
+SLICES: Final = (0, 1, 3, 10, 1_000_000_000)
+"""Lengths of history at which a slice begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """One kind of model: its metrics by name, and the different settings that were chosen, one a split."""
+
+    kind: str
+    metrics: Mapping[str, Interval]
+    coverage: float
+    settings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceReport:
+    """NDCG@10 of some users.
+
+    Attributes:
+        name: which ones, such as `3-9`.
+        users: how many; 0 leaves the rest None.
+        hybrid: of the blend.
+        popularity: of popularity.
+        difference: of the two, paired.
+    """
+
+    name: str
+    users: int
+    hybrid: Interval | None = None
+    popularity: Interval | None = None
+    difference: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that an evaluation says.
+
+    Attributes:
+        models: best NDCG@10 first.
+        strongest_single: the kind that the hybrid has to beat.
+        difference: NDCG@10 of the hybrid less that kind's, paired.
+        slices: by the length of the training history.
+        shortened: everybody, as if only so many of their newest actions were known.
+        blends: model kind -> weight, one a split; for everybody, and by the length from which on it holds.
+    """
+
+    models: Sequence[ModelReport]
+    strongest_single: str
+    difference: Interval
+    slices: Sequence[SliceReport]
+    shortened: Sequence[SliceReport]
+    blends: Sequence[Mapping[str, Any]]
+
+    @property
+    def hybrid_is_better(self) -> bool:
+        """Whether the hybrid beats the strongest single model with 95 % confidence."""
+        return self.difference.low > 0
+
+    @property
+    def below_popularity(self) -> Mapping[str, float]:
+        """Slice -> by how much newcomers (0 to 10 actions) get less than popularity, where they do."""
+        newcomers = [part for part in self.slices if part.name != f"{SLICES[-2]}+"]
+        found = {f"history {part.name}": part.difference for part in newcomers}
+        found |= {f"{part.name} known": part.difference for part in self.shortened}
+        return {name: gap.mean for name, gap in found.items() if gap is not None and gap.mean < 0}
+
+
+def summarize(result: Result, seed: int) -> Report:
+    """The report of a result.
+
+    Args:
+        result: what was measured.
+        seed: of the bootstrap.
+    """
+    models = [_model(kind, measured, result.settings.get(kind, ()), seed) for kind, measured in result.measured.items()]
+    hybrid, strongest = result.measured[HYBRID], result.measured[result.strongest_single]
+    return Report(
+        models=sorted(models, key=lambda model: -model.metrics[NDCG].mean),
+        strongest_single=result.strongest_single,
+        difference=paired_difference(hybrid.values[NDCG], strongest.values[NDCG], seed, hybrid.users),
+        slices=_slices(result, seed),
+        shortened=[
+            _slice(str(length), parts[HYBRID], parts[POPULARITY], seed) for length, parts in result.shortened.items()
+        ],
+        blends=[
+            {
+                "everybody": _named(blend.names, blend.everybody),
+                **{f"from {low}": _named(blend.names, weights) for low, weights in blend.by_history.items()},
+            }
+            for blend in result.blends
+        ],
+    )
+
+
+def described(report: Report) -> dict[str, Any]:
+    """A report as commands print it in JSON."""
+    return {
+        "models": [_described_model(model) for model in report.models],
+        "strongest_single": report.strongest_single,
+        "difference": asdict(report.difference),
+        "hybrid_is_better": report.hybrid_is_better,
+        "slices": [asdict(part) for part in report.slices],
+        "shortened": [asdict(part) for part in report.shortened],
+        "never_below_popularity": not report.below_popularity,
+        "below_popularity": dict(report.below_popularity),
+        "blends": list(report.blends),
+    }
+
+
+def _described_model(model: ModelReport) -> dict[str, Any]:
+    metrics = {name: asdict(value) for name, value in model.metrics.items()}
+    return {"kind": model.kind, **metrics, "coverage": model.coverage, "settings": list(model.settings)}
+
+
+def _model(kind: str, measured: Measured, settings: Sequence[str], seed: int) -> ModelReport:
+    return ModelReport(
+        kind,
+        {name: interval(values, seed, measured.users) for name, values in measured.values.items()},
+        measured.coverage,
+        list(dict.fromkeys(settings)),
+    )
+
+
+def _slices(result: Result, seed: int) -> list[SliceReport]:
+    found = []
+    for low, high in pairwise(SLICES):
+        mask = (result.lengths >= low) & (result.lengths < high)
+        name = f"{low}+" if high == SLICES[-1] else str(low) if high == low + 1 else f"{low}-{high - 1}"
+        found.append(_slice(name, result.measured[HYBRID], result.measured[POPULARITY], seed, mask))
+    return found
+
+
+def _slice(
+    name: str, hybrid: Measured, popularity: Measured, seed: int, mask: NDArray[np.bool_] | None = None
+) -> SliceReport:
+    chosen = slice(None) if mask is None else mask
+    users, ours, theirs = hybrid.users[chosen], hybrid.values[NDCG][chosen], popularity.values[NDCG][chosen]
+    if len(users) == 0:
+        return SliceReport(name, 0)
+    return SliceReport(
+        name,
+        len(np.unique(users)),
+        interval(ours, seed, users),
+        interval(theirs, seed, users),
+        paired_difference(ours, theirs, seed, users),
+    )
+
+
+def _named(names: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
+    return {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}

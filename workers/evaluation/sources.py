@@ -1,0 +1,242 @@
+"""Single models behind one contract: learn from histories, then score every item for other histories.
+
+Each is both a baseline, tuned on the validation split, and a source that the hybrid blends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags
+from threadpoolctl import threadpool_limits
+
+from workers.evaluation.histories import Histories
+from workers.evaluation.weights import Dense, Factored, Lists, Scores, Sparse, Weights, nearest, weighed
+from workers.training.linear import (
+    ContextSettings,
+    TransitionSettings,
+    context,
+    ease,
+    ease_factors,
+    has_dual,
+    transitions,
+)
+
+ALS_ITERATIONS: Final = 15
+GAPS_AT_ONCE: Final = 512
+
+
+class Model(Protocol):
+    """A fitted model."""
+
+    def scores(self, histories: Lists) -> Scores:
+        """The score of every item for each of k users who did `histories`, oldest first: float32[k, n], finite."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One setting of one kind of model.
+
+    Attributes:
+        setting: its hyper-parameters, as reported.
+        key: candidates of a kind with equal keys share what is learned, by far the dearest part.
+        learn: learns from histories.
+        serve: makes a model of what was learned.
+    """
+
+    setting: str
+    key: object
+    learn: Callable[[Histories], Any]
+    serve: Callable[[Any], Model]
+
+
+class Popular:
+    """How many people took to each item."""
+
+    def __init__(self, training: Histories) -> None:
+        self._counts = np.bincount(training.items, minlength=training.item_count).astype(np.float32)
+
+    def scores(self, histories: Lists) -> Scores:
+        """The same for everybody."""
+        return np.tile(self._counts, (len(histories), 1))
+
+
+class ItemToItem:
+    """Sums the rows of a history, each weighing by its place.
+
+    Args:
+        weights: what each item says about each.
+        decay: positions after which an item weighs 1/e of the newest; None for equal weights.
+        floor: the part of the weight that never fades.
+    """
+
+    def __init__(self, weights: Weights, decay: float | None = None, floor: float = 0.0) -> None:
+        self._weights = weights
+        self._decay = decay
+        self._floor = floor
+
+    def scores(self, histories: Lists) -> Scores:
+        """The score of every item."""
+        return self._weights.applied(weighed(histories, self._weights.item_count, self._decay, self._floor))
+
+
+class Gaps:
+    """What fits between the items of a history: the positive scores of all its gaps, summed.
+
+    Args:
+        weights: float32[n, n], of `context`.
+        settings: of the window.
+    """
+
+    def __init__(self, weights: NDArray[np.float32], settings: ContextSettings) -> None:
+        self._item_count = len(weights)
+        self._known = np.flatnonzero(weights.any(axis=0))
+        self._weights = np.ascontiguousarray(weights[:, self._known])
+        self._settings = settings
+
+    def scores(self, histories: Lists) -> Scores:
+        """The score of every item."""
+        table = np.zeros((len(histories), self._item_count), dtype=np.float32)
+        for row, history in zip(table, histories, strict=True):
+            if len(history):
+                row[self._known] = self._between(history)
+        return table
+
+    def _between(self, history: NDArray[np.int64]) -> Scores:
+        window = self._window(len(history))
+        rows = csr_matrix((window.data, history[window.indices], window.indptr), (window.shape[0], self._item_count))
+        total = np.zeros(len(self._known), dtype=np.float32)
+        for first in range(0, rows.shape[0], GAPS_AT_ONCE):
+            total += np.maximum(rows[first : first + GAPS_AT_ONCE] @ self._weights, 0.0).sum(axis=0)
+        return total
+
+    def _window(self, length: int) -> csr_matrix:
+        """How much each place of a history weighs in each gap, float32 CSR[length + 1, length]."""
+        steps = np.arange(self._settings.width)
+        gaps = np.arange(length + 1)[:, np.newaxis]
+        places = np.concatenate((gaps - 1 - steps, gaps + steps), axis=1)
+        values = np.broadcast_to(np.exp(-np.tile(steps, 2) / self._settings.decay), places.shape)
+        inside = (places >= 0) & (places < length)
+        rows = np.nonzero(inside)[0]
+        return csr_matrix((values[inside].astype(np.float32), (rows, places[inside])), (length + 1, length))
+
+
+class FoldedIn:
+    """Item factors by ALS; each user is folded in from their history (Hu, Koren and Volinsky 2008, equation 4)."""
+
+    def __init__(self, factors: NDArray[np.float32], regularization: float, alpha: float) -> None:
+        self._factors = factors
+        self._gram = factors.T @ factors + regularization * np.eye(factors.shape[1], dtype=np.float32)
+        self._alpha = alpha
+
+    def scores(self, histories: Lists) -> Scores:
+        """The score of every item."""
+        vectors = np.array([self._vector(history) for history in histories], dtype=np.float32)
+        return np.asarray(vectors @ self._factors.T, dtype=np.float32)
+
+    def _vector(self, history: NDArray[np.int64]) -> NDArray[np.float32]:
+        liked = self._factors[history]
+        system = self._gram + (self._alpha - 1.0) * (liked.T @ liked)
+        return np.asarray(np.linalg.solve(system, self._alpha * liked.sum(axis=0)), dtype=np.float32)
+
+
+def popularity() -> Candidate:
+    """Popularity."""
+    return Candidate("", None, Popular, lambda model: model)
+
+
+def item_knn(neighbours: int, shrink: float) -> Candidate:
+    """Cosine similarity of items, shrunk towards 0, the nearest neighbours of each item kept."""
+
+    def learn(training: Histories) -> Weights:
+        together = _without_diagonal(training.matrix())
+        counts = np.bincount(training.items, minlength=training.item_count)
+        rows = np.repeat(np.arange(len(counts)), np.diff(together.indptr))
+        together.data /= (np.sqrt(counts[rows] * counts[together.indices]) + shrink).astype(np.float32)
+        return Sparse(nearest(together, neighbours))
+
+    return Candidate(f"{neighbours} neighbours, shrink {shrink:g}", (neighbours, shrink), learn, ItemToItem)
+
+
+def bm25(neighbours: int, k1: float, b: float) -> Candidate:
+    """Co-occurrence of BM25-weighted histories, the nearest neighbours of each item kept."""
+
+    def learn(training: Histories) -> Weights:
+        return Sparse(nearest(_without_diagonal(_bm25(training.matrix(), k1, b)), neighbours))
+
+    return Candidate(f"{neighbours} neighbours, k1 {k1:g}, b {b:g}", (neighbours, k1, b), learn, ItemToItem)
+
+
+def als(factors: int, regularization: float, alpha: float, seed: int) -> Candidate:
+    """Matrix factorization with fold-in."""
+
+    def learn(training: Histories) -> NDArray[np.float32]:
+        # One thread: how a product is split changes the last bits of its sum.
+        with threadpool_limits(limits=1, user_api="blas"):
+            model = AlternatingLeastSquares(
+                factors, regularization, alpha, iterations=ALS_ITERATIONS, num_threads=1, random_state=seed
+            )
+            model.fit(training.matrix(), show_progress=False)
+        return np.ascontiguousarray(model.item_factors, dtype=np.float32)
+
+    setting = f"{factors} factors, reg {regularization:g}, alpha {alpha:g}"
+    return Candidate(setting, setting, learn, lambda learned: FoldedIn(learned, regularization, alpha))
+
+
+def shallow_autoencoder(regularization: float, decay: float | None, floor: float) -> Candidate:
+    """EASE; the history's weights fade with `decay` towards `floor`."""
+
+    def learn(training: Histories) -> Weights:
+        matrix = training.matrix()
+        if has_dual(matrix):
+            return Factored(*ease_factors(matrix, regularization))
+        return Dense(ease(matrix, regularization))
+
+    shape = "no decay" if decay is None else f"decay {decay:g}, floor {floor:g}"
+    return Candidate(
+        f"lambda {regularization:g}, {shape}",
+        regularization,
+        learn,
+        lambda weights: ItemToItem(weights, decay, floor),
+    )
+
+
+def next_items(settings: TransitionSettings, decay: float) -> Candidate:
+    """What came next after the recent past."""
+    return Candidate(
+        f"past {settings.past}, future {settings.future}, lambda {settings.regularization:g}, decay {decay:g}",
+        settings,
+        lambda training: Dense(transitions(training.lists(), training.item_count, settings)),
+        lambda weights: ItemToItem(weights, decay),
+    )
+
+
+def between(settings: ContextSettings) -> Candidate:
+    """What fits between neighbours."""
+    return Candidate(
+        f"width {settings.width}, decay {settings.decay:g}, lambda {settings.regularization:g}",
+        settings,
+        lambda training: context(training.lists(), training.item_count, settings),
+        lambda weights: Gaps(weights, settings),
+    )
+
+
+def _without_diagonal(matrix: csr_matrix) -> csr_matrix:
+    """How much items share, float32 CSR[n, n], themselves aside."""
+    together = csr_matrix(matrix.T @ matrix, dtype=np.float32)
+    together.setdiag(0.0)
+    together.eliminate_zeros()
+    return together
+
+
+def _bm25(matrix: csr_matrix, k1: float, b: float) -> csr_matrix:
+    """BM25 with items as terms and users as documents (Robertson and Zaragoza 2009)."""
+    lengths = np.asarray(matrix.sum(axis=1)).ravel()
+    frequency = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1.0)
+    inverse = np.log(1.0 + matrix.shape[0] / frequency)
+    norm = k1 * (1.0 - b + b * lengths / max(float(lengths.mean()), 1e-9))
+    return csr_matrix(diags((k1 + 1.0) / (1.0 + norm)) @ matrix @ diags(np.sqrt(inverse)))
