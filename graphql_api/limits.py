@@ -18,7 +18,9 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    NameNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     VariableNode,
     Visitor,
@@ -29,6 +31,7 @@ from graphql import (
 )
 from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import ExecutionContext
 
 from domain.errors import QueryTooComplex
 
@@ -37,7 +40,11 @@ MAX_DEPTH: Final = 7
 MAX_ALIASES: Final = 15
 MAX_DIRECTIVES: Final = 50
 MAX_TOKENS: Final = 1000
+MAX_DIGITS: Final = 400
+"""Python refuses to read integers of thousands of digits; no scalar of the schema needs as many."""
 MAX_COST: Final = 5000
+HIGHEST_COST: Final = 10**9
+"""What is beyond is reported as this: doubled by fragments often enough, a cost is no number that JSON could carry."""
 DEFAULT_PAGE: Final = 10
 PAGED: Final = frozenset({"recommendations", "catalogItems", "recommendationUpdates"})
 REMEMBERED_DOCUMENTS: Final = 500
@@ -96,7 +103,11 @@ class OperationLimits(SchemaExtension):
         """Take the document from the cache."""
         context = self.execution_context
         if context.query is not None:
-            prepared = self._cache.prepared(context.schema._schema, context.query)  # noqa: SLF001 - no public way
+            try:
+                prepared = self._cache.prepared(context.schema._schema, context.query)  # noqa: SLF001 - no public way
+            except GraphQLError as error:
+                # Raised from here it would end a socket's operation without a word; validation can answer with it.
+                prepared = PreparedDocument(_nothing(context.operation_name), (error,))
             context.graphql_document, self._errors = prepared.document, prepared.errors
         yield
 
@@ -105,6 +116,7 @@ class OperationLimits(SchemaExtension):
         context = self.execution_context
         errors = list(self._errors)
         if not errors and context.graphql_document is not None:
+            errors = _unnamed(context)
             self._cost = cost(context.graphql_document, context.operation_name, context.variables or {})
             if self._cost > MAX_COST:
                 errors = [_complex(f"the operation costs {self._cost}; at most {MAX_COST} are allowed")]
@@ -126,6 +138,7 @@ def too_large(document: DocumentNode) -> tuple[GraphQLError, ...]:
         (deepest, MAX_DEPTH, "levels deep"),
         (counter.aliases, MAX_ALIASES, "aliases"),
         (counter.directives, MAX_DIRECTIVES, "directives"),
+        (counter.digits, MAX_DIGITS, "digits of one integer"),
     )
     return tuple(
         _complex(f"{value} {what}; at most {limit} are allowed") for value, limit, what in found if value > limit
@@ -136,7 +149,7 @@ def cost(document: DocumentNode, operation_name: str | None, variables: Mapping[
     """The cost of one operation: a field costs 1, and what a paged field selects counts for each of its places."""
     measure = _Measure(document, variables)
     chosen = [o for o in measure.operations if operation_name is None or (o.name and o.name.value == operation_name)]
-    return sum(map(measure.operation_cost, chosen))
+    return min(sum(map(measure.operation_cost, chosen)), HIGHEST_COST)
 
 
 class _Counter(Visitor):
@@ -144,9 +157,13 @@ class _Counter(Visitor):
         super().__init__()
         self.aliases = 0
         self.directives = 0
+        self.digits = 0
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         self.aliases += node.alias is not None
+
+    def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
+        self.digits = max(self.digits, len(node.value))
 
     def enter_directive(self, *_: Any) -> None:
         self.directives += 1
@@ -211,7 +228,7 @@ class _Measure:
             if argument.name.value == "first":
                 value: Any = None
                 if isinstance(argument.value, IntValueNode):
-                    value = int(argument.value.value)
+                    value = _integer(argument.value)
                 elif isinstance(argument.value, VariableNode):
                     value = self._variables.get(argument.value.name.value)
                 return max(1, value) if isinstance(value, int) else DEFAULT_PAGE
@@ -220,10 +237,34 @@ class _Measure:
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
     return {
-        definition.variable.name.value: int(definition.default_value.value)
+        definition.variable.name.value: _integer(definition.default_value)
         for definition in operation.variable_definitions or ()
         if isinstance(definition.default_value, IntValueNode)
     }
+
+
+def _unnamed(context: ExecutionContext) -> list[GraphQLError]:
+    """The error of a request that does not say which of several operations it means; Strawberry would run the first."""
+    document, named = context.graphql_document, context._provided_operation_name  # noqa: SLF001 - no public way
+    several = document is not None and sum(isinstance(d, OperationDefinitionNode) for d in document.definitions) > 1
+    return [GraphQLError("the request must name one of its operations")] if several and named is None else []
+
+
+def _integer(node: IntValueNode) -> int:
+    return int(node.value) if len(node.value) <= MAX_DIGITS else HIGHEST_COST
+
+
+def _nothing(name: str | None) -> DocumentNode:
+    """A document that stands for one that cannot be read."""
+    named = None if name is None else NameNode(value=name)
+    query = OperationDefinitionNode(
+        operation=OperationType.QUERY,
+        name=named,
+        variable_definitions=(),
+        directives=(),
+        selection_set=SelectionSetNode(selections=()),
+    )
+    return DocumentNode(definitions=(query,))
 
 
 def _parsed(query: str) -> DocumentNode:
