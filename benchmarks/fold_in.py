@@ -1,6 +1,6 @@
 """What a fresh recommendation costs in process, beside `implicit` with fold-in and top ten alone in the same run.
 
-Ours is the whole path: history in, fold-in, blend with popularity, rules, diversity, reasons with evidence. Both get
+Ours is the whole path: history in, fold-in, neighbours, blend with popularity, rules, diversity, reasons. Both get
 the same factors and the same histories, take turns, and use one core.
 
     python -m benchmarks.fold_in [--data FOLDER_WITH_ratings.csv_AND_movies.csv] [--json]

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from domain.ids import ItemId
 from domain.models.artifact import Artifact
 from domain.models.layout import CorruptArtifact
+from domain.models.neighbours import Neighbours
 
+_ABOVE_ZERO: Final = (
+    "alpha",
+    "regularization",
+    "weight_scale",
+    "recency_decay",
+    "popularity_strength",
+    "together_decay",
+    "following_decay",
+)
 _ARRAYS: Final = ("item_id_bytes", "item_id_offsets", "item_kinds", "item_factors", "popularity", "trend")
 
 
@@ -27,6 +37,12 @@ class ServingParameters:
         recency_decay: positions after which an action counts 1/e of the newest one.
         recency_floor: share of that decay which never fades.
         popularity_strength: number of actions at which popularity and personal score weigh the same.
+        factor_weight: share of the folded-in factors in the personal score, in standard deviations.
+        together_weight: the same for items that people take to together.
+        following_weight: the same for items that follow the recent ones.
+        together_decay: positions of live history after which an item counts 1/e in `together`.
+        together_floor: share of that decay which never fades.
+        following_decay: positions after which an item counts 1/e in `following`.
     """
 
     alpha: float
@@ -35,6 +51,12 @@ class ServingParameters:
     recency_decay: float
     recency_floor: float
     popularity_strength: float
+    factor_weight: float = 1.0
+    together_weight: float = 0.0
+    following_weight: float = 0.0
+    together_decay: float = 5.0
+    together_floor: float = 0.15
+    following_decay: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +71,8 @@ class FactorModel:
         popularity: float32[n], people who took to the item, ever.
         trend: float32[n], the same people, each fading with time since their last action on the item.
         parameters: the scalars of serving.
+        together: how much each item speaks for others of the same history; None if it was not computed.
+        following: how much each item speaks for what comes next; None if it was not computed.
         rows: id -> row.
     """
 
@@ -59,6 +83,8 @@ class FactorModel:
     popularity: NDArray[np.float32]
     trend: NDArray[np.float32]
     parameters: ServingParameters
+    together: Neighbours | None = None
+    following: Neighbours | None = None
     rows: Mapping[ItemId, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,10 +102,13 @@ class FactorModel:
     ) -> Artifact:
         """The model as an artifact; `hyper_parameters` are kept beside the scalars of serving."""
         blob, offsets = _packed(self.item_ids)
-        arrays = (blob, offsets, self.item_kinds, self.factors, self.popularity, self.trend)
+        values = (blob, offsets, self.item_kinds, self.factors, self.popularity, self.trend)
+        arrays: dict[str, NDArray[Any]] = dict(zip(_ARRAYS, values, strict=True))
         return Artifact(
             algorithm=self.algorithm,
-            arrays=dict(zip(_ARRAYS, arrays, strict=True)),
+            arrays=arrays
+            | _neighbour_arrays("together", self.together)
+            | _neighbour_arrays("following", self.following),
             parameters={**hyper_parameters, **asdict(self.parameters)},
             counts=counts,
             metrics=metrics,
@@ -103,10 +132,29 @@ class FactorModel:
         _require_array("popularity", popularity, np.float32, (count,))
         _require_array("trend", trend, np.float32, (count,))
         parameters = _serving_parameters(artifact.parameters)
-        model = cls(artifact.algorithm, item_ids, kinds, factors, popularity, trend, parameters)
+        together, following = (_neighbours(artifact, name, count) for name in ("together", "following"))
+        model = cls(artifact.algorithm, item_ids, kinds, factors, popularity, trend, parameters, together, following)
         if len(model.rows) != count:
             raise CorruptArtifact("a model names an item twice")
         return model
+
+
+def _neighbour_arrays(name: str, neighbours: Neighbours | None) -> dict[str, NDArray[Any]]:
+    if neighbours is None:
+        return {}
+    return {f"{name}_rows": neighbours.rows, f"{name}_weights": neighbours.weights}
+
+
+def _neighbours(artifact: Artifact, name: str, count: int) -> Neighbours | None:
+    rows, weights = (artifact.arrays.get(f"{name}_{part}") for part in ("rows", "weights"))
+    if rows is None or weights is None:
+        return None
+    shape = (count, rows.shape[-1] if rows.ndim else 0)
+    _require_array(f"{name}_rows", rows, np.int32, shape)
+    _require_array(f"{name}_weights", weights, np.float32, shape)
+    if rows.size and not (int(rows.min()) >= 0 and int(rows.max()) < count):
+        raise CorruptArtifact(f"a model's array {name}_rows names an item that it does not have")
+    return Neighbours(rows, weights)
 
 
 def _packed(item_ids: Sequence[ItemId]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -142,7 +190,7 @@ def _serving_parameters(parameters: Mapping[str, str | int | float | None]) -> S
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             raise CorruptArtifact(f"a model's parameter {name} is not a number within range")
         values[name] = float(value)
-    for name in ("alpha", "regularization", "weight_scale", "recency_decay", "popularity_strength"):
+    for name in _ABOVE_ZERO:
         if values[name] == 0:
             raise CorruptArtifact(f"a model's parameter {name} must be above 0")
     return ServingParameters(**values)

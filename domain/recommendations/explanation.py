@@ -63,14 +63,15 @@ class Explainer:
     def _personal(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
         """The part of the user's own actions, for each item that they speak for more than for the average one."""
         reasons: list[list[Reason]] = [[] for _ in rows]
-        user = scores.user
         known = np.flatnonzero(rows >= 0)
-        if user is None or len(known) == 0:
+        if not scores.personal or len(known) == 0:
             return reasons
-        parts = self._scorer.fold_in.contributions(user, rows[known])
+        parts = scores.contributions(rows[known])
         popular = scores.popularity_weight * self._scorer.popularity[rows[known]]
         gains = scores.blended[rows[known]] - popular
-        for place, gain, evidence in zip(known.tolist(), gains.tolist(), self._evidence(parts, user.rows), strict=True):
+        for place, gain, evidence in zip(
+            known.tolist(), gains.tolist(), self._evidence(parts, scores.history), strict=True
+        ):
             if gain > 0 and evidence:
                 reasons[place].append(Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, gain, evidence))
         return reasons

@@ -21,6 +21,10 @@ class TrainingConfig(BaseModel):
         recency_decay: positions of live history after which an action counts 1/e of the newest one.
         recency_floor: share of that decay which never fades.
         popularity_strength: actions at which popularity and personal score weigh the same.
+        neighbours: neighbours kept of each item; 0 leaves out what items say of each other.
+        neighbour_items: catalogues with more items go without neighbours: the regressions behind them grow with the
+            cube of it.
+        together_regularization: ridge of the regression on whole histories.
         evaluation_users: at most so many users are held out to measure the model; 0 skips the measurement.
         seed: of the initial factors and the users held out.
         threads: processor cores to use; the result does not depend on it.
@@ -38,6 +42,9 @@ class TrainingConfig(BaseModel):
     recency_decay: float = Field(default=5.0, gt=0, le=1e6)
     recency_floor: float = Field(default=0.2, ge=0, le=1e6)
     popularity_strength: float = Field(default=5.0, gt=0, le=1e6)
+    neighbours: int = Field(default=128, ge=0, le=4096)
+    neighbour_items: int = Field(default=12_000, ge=1, le=30_000)
+    together_regularization: float = Field(default=100.0, gt=0, le=1e6)
     evaluation_users: int = Field(default=1000, ge=0, le=100_000)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     threads: int = Field(default=1, ge=1, le=256)

@@ -29,6 +29,13 @@ class HoldOut:
     users: NDArray[np.int64]
     targets: NDArray[np.int64]
 
+    def halves(self) -> tuple["HoldOut", "HoldOut"]:
+        """Every other user, and the rest: one half to choose settings on, the other to measure them."""
+        return (
+            HoldOut(self.training, self.users[::2], self.targets[::2]),
+            HoldOut(self.training, self.users[1::2], self.targets[1::2]),
+        )
+
 
 def leave_last(interactions: Interactions, limit: int, seed: int) -> HoldOut:
     """Hold out the last liked item of at most `limit` users with at least two; of equal times the last row counts."""
@@ -46,30 +53,30 @@ def leave_last(interactions: Interactions, limit: int, seed: int) -> HoldOut:
 
 
 def measure(model: FactorModel, hold_out: HoldOut) -> Mapping[str, float]:
-    """NDCG and recall at 10 of fold-in, of popularity and of the blend that is served, beside each other.
+    """NDCG and recall at 10 of the personal score, of popularity and of the blend that is served, beside each other.
 
     Args:
         model: trained on `hold_out.training`.
         hold_out: what to predict.
     """
     scorer = Scorer(model)
-    offsets = np.searchsorted(hold_out.training.users, np.arange(hold_out.training.user_count + 1))
-    ranks: dict[str, list[int]] = {model.algorithm: [], "popularity": [], "blend": []}
+    ranks: dict[str, list[int]] = {"personal": [], "popularity": [], "blend": []}
     for user, target in zip(hold_out.users.tolist(), hold_out.targets.tolist(), strict=True):
-        pairs = slice(offsets[user], offsets[user + 1])
-        scores = scorer.scores(_observations(hold_out.training, pairs))
-        seen = hold_out.training.items[pairs]
+        observations = observations_of(hold_out.training, user)
+        scores, seen = scorer.scores(observations), observations.rows
         personal = scores.blended - np.float32(scores.popularity_weight) * scorer.popularity
-        ranks[model.algorithm].append(_rank(personal, target, seen))
+        ranks["personal"].append(_rank(personal, target, seen))
         ranks["popularity"].append(_rank(scorer.popularity, target, seen))
         ranks["blend"].append(_rank(scores.blended, target, seen))
     return _metrics(ranks)
 
 
-def _observations(interactions: Interactions, pairs: slice) -> Observations:
-    items, last_at = interactions.items[pairs], interactions.last_at[pairs]
+def observations_of(interactions: Interactions, user: int) -> Observations:
+    """What one user did, the newest first."""
+    first, last = np.searchsorted(interactions.users, (user, user + 1))
+    items, last_at = interactions.items[first:last], interactions.last_at[first:last]
     newest_first = np.lexsort((items, last_at))[::-1]
-    return Observations(items[newest_first], interactions.weights[pairs][newest_first])
+    return Observations(items[newest_first], interactions.weights[first:last][newest_first])
 
 
 def _rank(scores: NDArray[np.float32], target: int, seen: NDArray[np.int64]) -> int:

@@ -1,6 +1,7 @@
 """Arrays in, Artifact out: one training from canonical data to a measured model, a pure function of data and config."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -12,7 +13,9 @@ from workers.training.config import TrainingConfig
 from workers.training.evaluation import leave_last, measure
 from workers.training.factorization import item_factors
 from workers.training.interactions import Interactions, TrainingSet, canonical, item_order
+from workers.training.neighbours import neighbours
 from workers.training.popularity import popularity, trend
+from workers.training.weighing import weighed, weights_of
 
 SERVING_PARAMETERS: Final = {"alpha", "regularization", "recency_decay", "recency_floor", "popularity_strength"}
 NOT_PART_OF_THE_MODEL: Final = {"algorithm", "threads"}
@@ -40,10 +43,18 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
         raise ValidationFailed("there is nothing to learn from yet: nobody took to any item")
     hold_out = leave_last(interactions, config.evaluation_users, config.seed)
     metrics: dict[str, float] = {}
+    weights: dict[str, float] = {}
     if len(hold_out.users):
-        measured = _model(training_set, hold_out.training, config, _share(report_progress, "evaluate", 0.02, 0.40))
-        metrics.update(measure(measured, hold_out))
-    model = _model(training_set, interactions, config, _share(report_progress, "factorize", 0.50, 0.98))
+        learning, measuring = hold_out.halves()
+        report = _share(report_progress, "evaluate", 0.02, 0.40)
+        part = _model(training_set, hold_out.training, config, _first_half(report), _second_half(report))
+        part = weighed(part, learning)
+        weights = weights_of(part)
+        metrics.update(measure(part, measuring if len(measuring.users) else learning))
+    factorizing = _share(report_progress, "factorize", 0.50, 0.75)
+    relating = _share(report_progress, "relate items", 0.75, 0.98)
+    model = _model(training_set, interactions, config, factorizing, relating)
+    model = replace(model, parameters=replace(model.parameters, **weights))
     report_progress("finish", 1.0)
     return model.to_artifact(
         hyper_parameters=config.model_dump(exclude=SERVING_PARAMETERS | NOT_PART_OF_THE_MODEL),
@@ -53,11 +64,16 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
 
 
 def _model(
-    training_set: TrainingSet, interactions: Interactions, config: TrainingConfig, report: Callable[[float], None]
+    training_set: TrainingSet,
+    interactions: Interactions,
+    config: TrainingConfig,
+    factorizing: Callable[[float], None],
+    relating: Callable[[float], None],
 ) -> FactorModel:
     order = item_order(training_set)
     scale = interactions.weight_scale
-    factors = item_factors(interactions, config, scale, lambda done: report(done / config.iterations))
+    factors = item_factors(interactions, config, scale, lambda done: factorizing(done / config.iterations))
+    together, following = neighbours(interactions, config, relating)
     return FactorModel(
         algorithm=config.algorithm,
         item_ids=tuple(training_set.item_ids[place] for place in order.tolist()),
@@ -73,9 +89,19 @@ def _model(
             recency_floor=config.recency_floor,
             popularity_strength=config.popularity_strength,
         ),
+        together=together,
+        following=following,
     )
 
 
 def _share(report_progress: ReportProgress, stage: str, start: float, stop: float) -> Callable[[float], None]:
     """A report of 0 to 1 as the part from `start` to `stop` of the whole."""
     return lambda done: report_progress(stage, start + (stop - start) * done)
+
+
+def _first_half(report: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda done: report(0.5 * done)
+
+
+def _second_half(report: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda done: report(0.5 + 0.5 * done)
