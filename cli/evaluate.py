@@ -109,10 +109,12 @@ def _show(report: Report, facts: Mapping[str, Any], seconds: float) -> None:
     print_table("What the lists are like", ("model", "coverage", *breadth), rows)
     settings = [(model.kind, setting) for model in report.models for setting in model.settings if setting]
     print_table("Settings, chosen on validation", ("model", "setting"), settings)
-    verdict = "better" if report.hybrid_is_better else "not shown to be better"
-    click.echo(f"hybrid less {report.strongest_single}: {_difference(report.difference)}, {verdict}")
+    differences = [(model.kind, _difference(model.difference)) for model in report.models if model.kind != HYBRID]
+    print_table("NDCG@10 of the hybrid less that of each model, paired", ("model", "difference"), differences)
+    verdict = "beats" if report.hybrid_is_better else "is not shown to beat"
+    click.echo(f"the hybrid {verdict} the strongest single model, {report.strongest_single}\n")
     columns = ("users", "number", "hybrid", "popularity", "difference")
-    print_table("\nNDCG@10 by length of history", columns, [_slice_row(part) for part in report.slices])
+    print_table("NDCG@10 by length of history", columns, [_slice_row(part) for part in report.slices])
     shortened = [_slice_row(part) for part in report.shortened]
     print_table("Everybody, by how many of their newest actions are known", columns, shortened)
     if report.below_popularity:

@@ -22,13 +22,13 @@ from workers.evaluation.weights import Lists, Scores
 
 STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 ROUNDS: Final = 2
-HISTORY_BOUNDS: Final = (0, 1, 3, 10)
+HISTORY_BOUNDS: Final = (0, 1, 3, 10, 20)
 """Lengths of history from which on other weights hold; the last ones are those of everybody."""
 
 TABLE_BYTES: Final = 400_000_000
 """Memory for the scores that weights are searched on."""
 
-SHORTENED_USERS: Final = 400
+NEWCOMERS: Final = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,10 +113,9 @@ def learn_blend(names: Sequence[str], models: Sequence[Model], split: Split) -> 
     users = _some(split.measured, room)
     everybody = _ascend(_examples(models, split, users, [split.training.of(int(user)) for user in users]))
     by_history = {}
-    few = _some(users, SHORTENED_USERS)
     for low, high in pairwise(HISTORY_BOUNDS):
-        recent = [newest(split.training.of(int(user)), low + place % (high - low)) for place, user in enumerate(few)]
-        by_history[low] = _ascend(_examples(models, split, few, recent), everybody)
+        few, short = _newcomers(split, users, low, high)
+        by_history[low] = _ascend(_examples(models, split, few, short), everybody)
     return Blend(tuple(names), everybody, by_history)
 
 
@@ -127,7 +126,27 @@ def newest(history: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _some(users: NDArray[np.int64], room: int) -> NDArray[np.int64]:
     """At most so many users, evenly spread."""
-    return users if len(users) <= room else users[np.linspace(0, len(users) - 1, room).astype(np.int64)]
+    if len(users) <= room:
+        return users
+    return users[:0] if room <= 0 else users[np.linspace(0, len(users) - 1, room).astype(np.int64)]
+
+
+def _newcomers(
+    split: Split, users: NDArray[np.int64], low: int, high: int
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """Users with a history of `low` to `high` - 1 items: those who have one first, then others as if they had."""
+    lengths = np.diff(split.training.offsets)[users]
+    real = (lengths >= low) & (lengths < high)
+    chosen = _some(users[real], NEWCOMERS)
+    chosen = np.concatenate((chosen, _some(users[lengths >= high], NEWCOMERS - len(chosen))))
+    if len(chosen) == 0:
+        chosen = users
+    histories = [split.training.of(int(user)) for user in chosen]
+    wished = [low + place % (high - low) for place in range(len(chosen))]
+    return chosen, [
+        history if len(history) < high else newest(history, wish)
+        for history, wish in zip(histories, wished, strict=True)
+    ]
 
 
 def _examples(models: Sequence[Model], split: Split, users: NDArray[np.int64], histories: Lists) -> _Examples:

@@ -18,6 +18,7 @@ from workers.evaluation.weights import Scores
 CUTOFF: Final = 10
 DEEP_CUTOFF: Final = 20
 RESAMPLES: Final = 2000
+DRAWS_AT_ONCE: Final = 1_000_000
 CONFIDENCE: Final = 0.95
 
 NDCG: Final = "ndcg_at_10"
@@ -129,8 +130,13 @@ def paired_difference(
 
 def _resampled_means(sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     random = np.random.default_rng(seed)
-    picks = (random.integers(0, len(sums), size=len(sums)) for _ in range(RESAMPLES))
-    return np.array([sums[picked].sum() / counts[picked].sum() for picked in picks])
+    means = np.empty(RESAMPLES)
+    together = max(1, DRAWS_AT_ONCE // len(sums))
+    for first in range(0, RESAMPLES, together):
+        part = means[first : first + together]
+        picked = random.integers(0, len(sums), size=(len(part), len(sums)))
+        part[:] = sums[picked].sum(axis=1) / counts[picked].sum(axis=1)
+    return means
 
 
 def ndcg(found: NDArray[np.bool_], wanted: int) -> float:

@@ -18,12 +18,21 @@ SLICES: Final = (0, 1, 3, 10, 1_000_000_000)
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """One kind of model: its metrics by name, and the different settings that were chosen, one a split."""
+    """One kind of model.
+
+    Attributes:
+        kind: which.
+        metrics: by name.
+        coverage: share of all items that are on some user's first ten places.
+        settings: the different ones that were chosen, at most one a split.
+        difference: NDCG@10 of the hybrid less this kind's, paired.
+    """
 
     kind: str
     metrics: Mapping[str, Interval]
     coverage: float
     settings: Sequence[str]
+    difference: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,6 @@ class Report:
     Attributes:
         models: best NDCG@10 first.
         strongest_single: the kind that the hybrid has to beat.
-        difference: NDCG@10 of the hybrid less that kind's, paired.
         slices: by the length of the training history.
         shortened: everybody, as if only so many of their newest actions were known.
         blends: model kind -> weight, one a split; for everybody, and by the length from which on it holds.
@@ -60,10 +68,14 @@ class Report:
 
     models: Sequence[ModelReport]
     strongest_single: str
-    difference: Interval
     slices: Sequence[SliceReport]
     shortened: Sequence[SliceReport]
     blends: Sequence[Mapping[str, Any]]
+
+    @property
+    def difference(self) -> Interval:
+        """NDCG@10 of the hybrid less that of the strongest single model, paired."""
+        return next(model.difference for model in self.models if model.kind == self.strongest_single)
 
     @property
     def hybrid_is_better(self) -> bool:
@@ -86,12 +98,10 @@ def summarize(result: Result, seed: int) -> Report:
         result: what was measured.
         seed: of the bootstrap.
     """
-    models = [_model(kind, measured, result.settings.get(kind, ()), seed) for kind, measured in result.measured.items()]
-    hybrid, strongest = result.measured[HYBRID], result.measured[result.strongest_single]
+    models = [_model(kind, result, seed) for kind in result.measured]
     return Report(
         models=sorted(models, key=lambda model: -model.metrics[NDCG].mean),
         strongest_single=result.strongest_single,
-        difference=paired_difference(hybrid.values[NDCG], strongest.values[NDCG], seed, hybrid.users),
         slices=_slices(result, seed),
         shortened=[
             _slice(str(length), parts[HYBRID], parts[POPULARITY], seed) for length, parts in result.shortened.items()
@@ -122,16 +132,23 @@ def described(report: Report) -> dict[str, Any]:
 
 
 def _described_model(model: ModelReport) -> dict[str, Any]:
-    metrics = {name: asdict(value) for name, value in model.metrics.items()}
-    return {"kind": model.kind, **metrics, "coverage": model.coverage, "settings": list(model.settings)}
+    return {
+        "kind": model.kind,
+        **{name: asdict(value) for name, value in model.metrics.items()},
+        "coverage": model.coverage,
+        "settings": list(model.settings),
+        "hybrid_less_this": asdict(model.difference),
+    }
 
 
-def _model(kind: str, measured: Measured, settings: Sequence[str], seed: int) -> ModelReport:
+def _model(kind: str, result: Result, seed: int) -> ModelReport:
+    measured, hybrid = result.measured[kind], result.measured[HYBRID]
     return ModelReport(
         kind,
         {name: interval(values, seed, measured.users) for name, values in measured.values.items()},
         measured.coverage,
-        list(dict.fromkeys(settings)),
+        list(dict.fromkeys(result.settings.get(kind, ()))),
+        paired_difference(hybrid.values[NDCG], measured.values[NDCG], seed, hybrid.users),
     )
 
 
