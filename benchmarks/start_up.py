@@ -27,7 +27,7 @@ from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
 REPEATS = 5
 LIBRARIES = (
     "arq, asyncpg, cryptography, numpy, orjson, prometheus_client, pydantic_settings, redis.asyncio, "
-    "starlette.applications, strawberry, structlog, tortoise, uvicorn"
+    "starlette.applications, strawberry, structlog, uvicorn"
 )
 MEASURE = """
 import json, resource, sys, time

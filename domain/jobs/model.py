@@ -36,6 +36,7 @@ class Job:
     Attributes:
         progress: 0 to 1.
         attempts: how often a worker has started it.
+        correlation: the id under which whatever handed it in is logged.
         result: what it answered, once done.
         error: why it failed, for a person.
     """
@@ -51,6 +52,7 @@ class Job:
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+    correlation: str | None = None
 
     @property
     def finished(self) -> bool:

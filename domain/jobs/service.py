@@ -31,7 +31,13 @@ class JobStore(Protocol):
     """The rows."""
 
     async def add(
-        self, job_id: JobId, tenant: TenantId, kind: JobKind, arguments: Mapping[str, Any], at: datetime
+        self,
+        job_id: JobId,
+        tenant: TenantId,
+        kind: JobKind,
+        arguments: Mapping[str, Any],
+        correlation: str | None,
+        at: datetime,
     ) -> None:
         """Write a queued job. Raises `NotFound` for an unknown tenant."""
         ...
@@ -91,7 +97,8 @@ class JobQueue:
         if waiting is not None:
             return waiting.job_id
         job_id = JobId(uuid4())
-        await self._store.add(job_id, tenant, kind, arguments or {}, self._clock.now())
+        correlation = structlog.contextvars.get_contextvars().get("correlation_id")
+        await self._store.add(job_id, tenant, kind, arguments or {}, correlation, self._clock.now())
         await self._waker.wake(job_id)
         return job_id
 
@@ -121,25 +128,30 @@ class JobRunner:
         job = await self._store.start(job_id, now, now - ABANDONED_AFTER)
         if job is None:
             return False
+        with structlog.contextvars.bound_contextvars(correlation_id=job.correlation, job_id=str(job_id)):
+            await self._run(job)
+        return True
+
+    async def _run(self, job: Job) -> None:
+        job_id = job.job_id
         progress = _Progress()
         heart = asyncio.create_task(self._beat(job_id, progress))
         try:
             result = await self._handlers[job.kind](job, progress.report)
         except DomainError as error:
             await self._store.fail(job_id, f"{error.code}: {error.message}", self._clock.now(), final=True)
-            log.warning("job_failed", job_id=str(job_id), kind=job.kind, code=error.code, reason=error.message)
+            log.warning("job_failed", kind=job.kind, code=error.code, reason=error.message)
         except Exception:
             await self._store.fail(
                 job_id, "an unexpected failure; see the worker's log", self._clock.now(), final=False
             )
-            log.exception("job_broke", job_id=str(job_id), kind=job.kind)
+            log.exception("job_broke", kind=job.kind)
         else:
             await self._store.finish(job_id, result, self._clock.now())
         finally:
             heart.cancel()
             with suppress(asyncio.CancelledError):
                 await heart
-        return True
 
     async def sweep(self) -> int:
         """Run what was not woken or has lost its worker, one after the other; how many were run."""

@@ -27,18 +27,25 @@ class PostgresJobStore:
         self._database = database
 
     async def add(
-        self, job_id: JobId, tenant: TenantId, kind: JobKind, arguments: Mapping[str, Any], at: datetime
+        self,
+        job_id: JobId,
+        tenant: TenantId,
+        kind: JobKind,
+        arguments: Mapping[str, Any],
+        correlation: str | None,
+        at: datetime,
     ) -> None:
         """Write a queued job."""
         async with self._database.dispatch() as tx:
             try:
                 await tx.execute(
-                    "INSERT INTO jobs (job_id, tenant_id, kind, state, arguments, created_at) "
-                    "VALUES ($1, $2, $3, 'queued', $4::jsonb, $5)",
+                    "INSERT INTO jobs (job_id, tenant_id, kind, state, arguments, correlation, created_at) "
+                    "VALUES ($1, $2, $3, 'queued', $4::jsonb, $5, $6)",
                     job_id,
                     tenant,
                     kind.value,
                     orjson.dumps(dict(arguments)).decode(),
+                    correlation,
                     at,
                 )
             except asyncpg.ForeignKeyViolationError as error:
@@ -147,6 +154,7 @@ def _job(row: asyncpg.Record) -> Job:
         error=row["error"],
         created_at=row["created_at"],
         finished_at=row["finished_at"],
+        correlation=row["correlation"],
     )
 
 

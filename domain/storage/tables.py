@@ -71,6 +71,7 @@ class JobRow(Model):
     kind = fields.TextField()
     state = fields.TextField()
     arguments: fields.Field[dict[str, Any]] = fields.JSONField()
+    correlation = fields.TextField(null=True)
     progress = fields.FloatField()
     attempts = fields.SmallIntField()
     heartbeat_at = fields.DatetimeField(null=True)

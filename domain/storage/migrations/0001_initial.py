@@ -246,6 +246,7 @@ class Migration(migrations.Migration):
                 ("kind", fields.TextField(unique=False)),
                 ("state", fields.TextField(unique=False)),
                 ("arguments", fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
+                ("correlation", fields.TextField(null=True, unique=False)),
                 ("progress", fields.FloatField()),
                 ("attempts", fields.SmallIntField()),
                 ("heartbeat_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),

@@ -47,6 +47,7 @@ CREATE TABLE jobs (
     kind         text NOT NULL,
     state        text NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed')),
     arguments    jsonb NOT NULL DEFAULT '{}',
+    correlation  text,
     progress     real NOT NULL DEFAULT 0,
     attempts     smallint NOT NULL DEFAULT 0,
     heartbeat_at timestamptz,

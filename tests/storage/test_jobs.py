@@ -1,0 +1,119 @@
+"""Jobs: a row remembers them, one worker at a time runs them, and what a dead worker left is picked up."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from domain.clock import FixedClock
+from domain.errors import NotFound, ValidationFailed
+from domain.ids import JobId, TenantId
+from domain.jobs.model import ABANDONED_AFTER, MAX_ATTEMPTS, Job, JobKind, JobState
+from domain.jobs.service import OVERDUE_AFTER, JobQueue, JobRunner, Report
+from domain.jobs.store import PostgresJobStore
+from domain.storage.postgres import Database
+
+
+class Sleeping:
+    """A queue whose wake-ups are all lost."""
+
+    async def wake(self, job_id: JobId) -> None:
+        """Nobody hears it."""
+
+
+@pytest.fixture
+def store(worker_database: Database) -> PostgresJobStore:
+    return PostgresJobStore(worker_database)
+
+
+@pytest.fixture
+def queue(store: PostgresJobStore, clock: FixedClock) -> JobQueue:
+    return JobQueue(store, Sleeping(), clock)
+
+
+def runner(store: PostgresJobStore, clock: FixedClock, outcome: Any) -> JobRunner:
+    async def handle(_job: Job, report: Report) -> Mapping[str, Any]:
+        report(0.5)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return dict(outcome)
+
+    return JobRunner(store, {JobKind.RETRAIN: handle}, clock)
+
+
+async def test_a_job_runs_once_and_keeps_its_result(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    job_id = await queue.enqueue(tenant, JobKind.RETRAIN, {"factors": 8})
+    assert (await queue.job(tenant, job_id)).state is JobState.QUEUED
+    assert await runner(store, clock, {"version": "v1"}).run(job_id)
+    assert not await runner(store, clock, {"version": "v2"}).run(job_id)
+    job = await queue.job(tenant, job_id)
+    assert (job.state, job.result, job.attempts, job.progress) == (JobState.DONE, {"version": "v1"}, 1, 1.0)
+    assert job.arguments == {"factors": 8}
+
+
+async def test_a_second_request_gets_the_job_that_waits(queue: JobQueue, tenant: TenantId) -> None:
+    first = await queue.enqueue(tenant, JobKind.RETRAIN)
+    assert await queue.enqueue(tenant, JobKind.RETRAIN) == first
+
+
+async def test_another_tenant_has_no_such_job(queue: JobQueue, tenant: TenantId) -> None:
+    job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
+    with pytest.raises(NotFound):
+        await queue.job(TenantId("somebody-else"), job_id)
+    with pytest.raises(NotFound):
+        await queue.job(tenant, JobId(uuid4()))
+    with pytest.raises(NotFound):
+        await queue.enqueue(TenantId("nobody-at-all"), JobKind.RETRAIN)
+
+
+async def test_bad_input_fails_for_good_and_a_bug_is_tried_again(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    refused = await queue.enqueue(tenant, JobKind.RETRAIN)
+    await runner(store, clock, ValidationFailed("there is nothing to learn from yet")).run(refused)
+    job = await queue.job(tenant, refused)
+    assert (job.state, job.error) == (JobState.FAILED, "VALIDATION: there is nothing to learn from yet")
+
+    broken = await queue.enqueue(tenant, JobKind.RETRAIN)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        assert (await queue.job(tenant, broken)).state is JobState.QUEUED
+        assert await runner(store, clock, RuntimeError("a secret")).run(broken)
+        assert (await queue.job(tenant, broken)).attempts == attempt
+    job = await queue.job(tenant, broken)
+    assert job.state is JobState.FAILED
+    assert "secret" not in str(job.error)
+
+
+async def test_the_sweep_finds_what_was_not_woken_and_what_lost_its_worker(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
+    working = runner(store, clock, {"version": "v1"})
+    assert job_id not in await store.overdue(clock.now() - OVERDUE_AFTER, clock.now() - ABANDONED_AFTER)
+    assert await store.start(job_id, clock.now(), clock.now() - ABANDONED_AFTER) is not None
+    clock.set(clock.now() + ABANDONED_AFTER - timedelta(seconds=1))
+    assert not await working.run(job_id), "its worker may still be alive"
+    clock.set(clock.now() + timedelta(seconds=2))
+    assert await working.sweep() >= 1
+    job = await queue.job(tenant, job_id)
+    assert (job.state, job.attempts) == (JobState.DONE, 2)
+
+
+async def test_a_job_is_logged_under_the_id_of_what_caused_it(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    async def handle(_job: Job, _report: Report) -> Mapping[str, Any]:
+        seen.append(structlog.contextvars.get_contextvars())
+        return {}
+
+    with structlog.contextvars.bound_contextvars(correlation_id="a-callers-own-id"):
+        job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
+    await JobRunner(store, {JobKind.RETRAIN: handle}, clock).run(job_id)
+    assert seen == [{"correlation_id": "a-callers-own-id", "job_id": str(job_id)}]
