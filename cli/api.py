@@ -5,6 +5,7 @@ import uvicorn
 
 from domain.settings import load_settings
 from graphql_api.app import create_app
+from graphql_api.middleware import MAX_BODY_BYTES
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
@@ -31,6 +32,7 @@ def command(host: str | None, port: int | None) -> None:
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
+        ws_max_size=MAX_BODY_BYTES,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,

@@ -166,7 +166,7 @@ async def acknowledge(context: GraphQLContext) -> Any:
 
 def _is_well_formed(message: Any) -> bool:
     """Whether `message` has the shape that its type asks for."""
-    if not isinstance(message, dict) or message.get("type") not in MESSAGE_TYPES:
+    if not isinstance(message, dict) or str(message.get("type")) not in MESSAGE_TYPES:
         return False
     if message["type"] == "complete":
         return isinstance(message.get("id"), str)
