@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("cli.migrate", "Bring the database to the current schema, or back."),
     "import": ("cli.import_command", "Load a catalogue and behaviour from files."),
     "train": ("cli.train", "Train a tenant's model and publish it."),
-    "evaluate": ("cli.evaluate", "Measure recommendations on a data set, beside tuned baselines."),
+    "evaluate": ("cli.evaluate", "Measure recommendations on a data set."),
     "models": ("cli.models", "Look at a tenant's trained models."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),

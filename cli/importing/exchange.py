@@ -57,7 +57,7 @@ def rating_of(rules: EventRules, cells: Cells) -> ImportedEvent:
     return rules.event(
         user_id=cells.get("user_id"),
         item_id=cells.get("item_id"),
-        timestamp=cells.get("timestamp"),
+        timestamp=_seconds(cells.get("timestamp")),
         value=cells.get("rating"),
     )
 
@@ -86,6 +86,14 @@ def _item(item_id: str, title: str, tags: tuple[str, ...]) -> ImportedItem:
         category=tags[0] if tags else "",
         attributes={"year": int(year[1])} if year else {},
     )
+
+
+def _seconds(cell: object) -> object:
+    """Atomic files keep times as floats, which may be written with an exponent."""
+    try:
+        return float(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        return cell
 
 
 def _plain(path: Path, names: tuple[str, ...], separator: str, encoding: str) -> Iterator[Numbered]:

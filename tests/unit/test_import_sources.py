@@ -122,7 +122,7 @@ def test_a_place_that_cannot_hold_the_format_is_refused(format_name: str, tmp_pa
         list(open_source(format_name, tmp_path, NOW, holds_items=False))
 
 
-@given(st.binary(max_size=300), st.sampled_from(["csv", "jsonl", "parquet"]), st.booleans())
+@given(st.binary(max_size=300), st.sampled_from(["csv", "jsonl", "parquet", "udata", "recbole"]), st.booleans())
 def test_no_file_breaks_an_import(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, kind: str, items: bool
 ) -> None:
@@ -133,3 +133,30 @@ def test_no_file_breaks_an_import(
     except ValidationFailed:
         return
     assert all(isinstance(row, ImportedItem | ImportedEvent | RejectedRow) for row in found)
+
+
+def test_u_data_and_u_item_become_ratings_and_items(tmp_path: Path) -> None:
+    write(tmp_path, "196\t242\t3\t881250949\n196\t242\t3\n196\t302\t3\tnever\n", "u.data")
+    flags = ["0"] * 19
+    flags[5] = flags[8] = "1"
+    write(tmp_path, f"242|Caf\xe9 (1996)|24-Jan-1997||http://x|{'|'.join(flags)}\n".encode("latin-1"), "u.item")
+    source = open_source("udata", tmp_path, NOW, holds_items=False)
+    item, rating, short, late = source
+    assert source.rows == 4
+    assert isinstance(item, ImportedItem)
+    assert (item.title, item.tags, item.category) == ("Café (1996)", ("Comedy", "Drama"), "Comedy")
+    assert isinstance(rating, ImportedEvent)
+    assert (rating.user_id, rating.item_id, rating.type, rating.value) == ("196", "242", "rated", 3.0)
+    assert refusals([short, late]) == [(2, None), (3, "timestamp")]
+
+
+def test_atomic_files_become_behaviour_and_items(tmp_path: Path) -> None:
+    inter = write(tmp_path, "user_id:token\titem_id:token\ttimestamp:float\na\tx\t1.5e9\nb\ty\n", "d.inter")
+    write(tmp_path, 'item_id:token\ttitle:token_seq\tclass:token_seq\nx\tA "b\ttender slow\ny\t\t\n', "d.item")
+    first, second, seen, short = open_source("recbole", inter, NOW, holds_items=False)
+    assert isinstance(first, ImportedItem)
+    assert isinstance(second, ImportedItem)
+    assert (first.title, first.tags, second.title, second.tags) == ('A "b', ("tender", "slow"), "y", ())
+    assert isinstance(seen, ImportedEvent)
+    assert (seen.type, seen.occurred_at) == ("item_viewed", datetime(2017, 7, 14, 2, 40, tzinfo=UTC))
+    assert refusals([short]) == [(3, None)]

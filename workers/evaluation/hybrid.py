@@ -2,8 +2,8 @@
 
 Scores are compared in standard deviations over the items that compete, which depend on no model's units. Weights are
 found by coordinate ascent on NDCG@10 of the validation users, from the best single model on, so that on that split the
-blend is never worse than any of its parts. Short histories get weights of their own, learned on the same users as if
-they had done no more than that: few data sets hold enough newcomers to learn from.
+blend is never worse than any of its parts. Short histories get weights of their own, learned on those who have one and on
+others as if they had done no more than that: few data sets hold enough newcomers to learn from.
 """
 
 from collections.abc import Sequence
