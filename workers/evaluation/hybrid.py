@@ -2,20 +2,20 @@
 
 Scores are compared in standard deviations over the items that compete, which depend on no model's units. Weights are
 found by coordinate ascent on NDCG@10 of the validation users, from the best single model on, so that on that split the
-blend is never worse than any of its parts. Short histories get weights of their own, learned on those who have one and on
-others as if they had done no more than that: few data sets hold enough newcomers to learn from.
+blend is no worse than any of its parts. Short histories get weights of their own, learned on those who have one and
+on others as if they had done no more than that: few data sets hold enough newcomers to learn from.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.recommendations.retrieval import top
-from workers.evaluation.metrics import CUTOFF, ndcg
+from workers.evaluation.metrics import CUTOFF, DISCOUNTS
 from workers.evaluation.protocols import Split
 from workers.evaluation.sources import Model
 from workers.evaluation.weights import Lists, Scores
@@ -25,9 +25,16 @@ ROUNDS: Final = 2
 HISTORY_BOUNDS: Final = (0, 1, 3, 10, 20)
 """Lengths of history from which on other weights hold; the last ones are those of everybody."""
 
-TABLE_BYTES: Final = 400_000_000
-"""Memory for the scores that weights are searched on."""
+TABLE_BYTES: Final = 200_000_000
+"""Memory for the scores of users who are looked at together."""
 
+DEPTH: Final = 100
+"""How many of a user's first items each model brings into the search; what none of them has there never comes first."""
+
+ABSENT: Final = -1e30
+"""A score behind all others that stays finite in a sum."""
+
+EXAMPLES: Final = 2_000
 NEWCOMERS: Final = 400
 
 
@@ -53,20 +60,29 @@ class Blend:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Examples:
-    """Scores to search weights on: `table` is float32[s, k, n]; of each user what they did and what is to be found."""
+    """What to search weights on: for each of k users, c items that may come first.
+
+    Attributes:
+        table: float32[s, k, c], each model's standardized scores; `ABSENT` where a user has fewer items than c.
+        wanted: bool[k, c], what is to be found.
+        ideal: float64[k], the gain of the best list.
+        speaking: bool[s], the models that tell items apart.
+    """
 
     table: NDArray[np.float32]
-    seen: Lists
-    wanted: Lists
+    wanted: NDArray[np.bool_]
+    ideal: NDArray[np.float64]
+    speaking: NDArray[np.bool_]
 
     def value(self, weights: NDArray[np.float64]) -> float:
         """NDCG@10 of a blend."""
-        blended = _weighed(self.table, weights)
-        gains = []
-        for row, seen, wanted in zip(blended, self.seen, self.wanted, strict=True):
-            row[seen] = -np.inf
-            gains.append(ndcg(np.isin(top(row, CUTOFF), wanted), len(wanted)))
-        return float(np.mean(gains))
+        blended = np.zeros(self.table.shape[1:], dtype=np.float32)
+        for part, weight in zip(self.table, weights.astype(np.float32), strict=True):
+            if weight:
+                blended += weight * part
+        first = np.argsort(-blended, axis=1, kind="stable")[:, :CUTOFF]
+        found = np.take_along_axis(self.wanted, first, axis=1)
+        return float(((found * DISCOUNTS[: found.shape[1]]).sum(axis=1) / self.ideal).mean())
 
 
 class Hybrid:
@@ -109,8 +125,7 @@ def learn_blend(names: Sequence[str], models: Sequence[Model], split: Split) -> 
         models: fitted on `split.training`.
         split: the validation split.
     """
-    room = max(1, TABLE_BYTES // (4 * len(models) * split.training.item_count))
-    users = _some(split.measured, room)
+    users = _some(split.measured, EXAMPLES)
     everybody = _ascend(_examples(models, split, users, [split.training.of(int(user)) for user in users]))
     by_history = {}
     for low, high in pairwise(HISTORY_BOUNDS):
@@ -150,19 +165,35 @@ def _newcomers(
 
 
 def _examples(models: Sequence[Model], split: Split, users: NDArray[np.int64], histories: Lists) -> _Examples:
-    return _Examples(
-        np.stack([standardized(model.scores(histories), histories) for model in models]),
-        [split.training.of(int(user)) for user in users],
-        [split.held_out.of(int(user)) for user in users],
-    )
+    """The scores that matter, read in parts so that the full ones never stand in memory together."""
+    together = max(1, TABLE_BYTES // (4 * len(models) * split.training.item_count))
+    parts: list[NDArray[np.float32]] = []
+    wanted: list[NDArray[np.bool_]] = []
+    speaking = np.zeros(len(models), dtype=np.bool_)
+    for first in range(0, len(users), together):
+        told = histories[first : first + together]
+        table = np.stack([standardized(model.scores(told), told) for model in models], axis=1)
+        speaking |= table.any(axis=(0, 2))
+        for user, scores in zip(users[first : first + together].tolist(), table, strict=True):
+            targets = split.held_out.of(user)
+            scores[:, split.training.of(user)] = ABSENT
+            kept = np.unique(np.concatenate([targets, *(top(row, DEPTH) for row in scores)]))
+            parts.append(scores[:, kept])
+            wanted.append(np.isin(kept, targets))
+    return _Examples(_padded(parts, np.float32(ABSENT)), _padded(wanted, np.False_), _ideal(wanted), speaking)
 
 
-def _weighed(table: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
-    total = np.zeros(table.shape[1:], dtype=np.float32)
-    for part, weight in zip(table, weights.astype(np.float32), strict=True):
-        if weight:
-            total += weight * part
-    return total
+def _padded(rows: Sequence[NDArray[Any]], filling: Any) -> NDArray[Any]:
+    """Arrays whose last axis differs as one, users before it."""
+    width = max(row.shape[-1] for row in rows)
+    table = np.full((len(rows), *rows[0].shape[:-1], width), filling)
+    for place, row in zip(table, rows, strict=True):
+        place[..., : row.shape[-1]] = row
+    return np.ascontiguousarray(np.moveaxis(table, 0, -2))
+
+
+def _ideal(wanted: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    return np.array([DISCOUNTS[: min(CUTOFF, int(row.sum()))].sum() for row in wanted])
 
 
 def _ascend(examples: _Examples, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -170,10 +201,10 @@ def _ascend(examples: _Examples, start: NDArray[np.float64] | None = None) -> ND
 
     A model that says nothing takes no part: what it seems to find is the chance order of equal scores.
     """
-    speaking = [column for column, part in enumerate(examples.table) if part.any()] or [0]
+    speaking = np.flatnonzero(examples.speaking).tolist() or [0]
     starts = list(np.eye(len(examples.table))[speaking])
     if start is not None and start[speaking].any():
-        starts.append(np.where(np.isin(np.arange(len(start)), speaking), start, 0.0))
+        starts.append(np.where(examples.speaking, start, 0.0))
     values = [examples.value(weights) for weights in starts]
     weights, best = starts[int(np.argmax(values))].copy(), max(values)
     for _ in range(ROUNDS):
