@@ -109,6 +109,11 @@ def test_the_latest_of_several_rows_about_one_pair_counts() -> None:
     assert found.times.tolist() == [7.0, 9.0]
 
 
+def test_of_equal_times_the_later_row_is_the_later_one() -> None:
+    found = build_histories(np.zeros(4, dtype=np.int64), np.array([3, 1, 2, 3]), np.array([5.0, 5.0, 5.0, 5.0]), 1, 4)
+    assert found.items.tolist() == [1, 2, 3]
+
+
 def test_scores_are_compared_in_deviations_over_what_competes() -> None:
     scores = np.array([[100.0, 1.0, 3.0], [5.0, 5.0, 5.0]], dtype=np.float32)
     found = standardized(scores, [np.array([0]), np.array([], dtype=np.int64)])

@@ -55,10 +55,15 @@ class Histories:
 def build_histories(
     users: NDArray[np.int64], items: NDArray[np.int64], times: NDArray[np.float64], user_count: int, item_count: int
 ) -> Histories:
-    """Histories of rows in any order; of several rows about one pair the latest counts."""
-    newest_first = np.lexsort((-times, items, users))
-    users, items, times = users[newest_first], items[newest_first], times[newest_first]
-    first = np.append(True, (users[1:] != users[:-1]) | (items[1:] != items[:-1])) if len(users) else np.empty(0, bool)
-    users, items, times = users[first], items[first], times[first]
-    order = np.lexsort((items, times, users))
+    """Histories of rows in any order.
+
+    Of several rows about one pair the latest counts. Of equal times the later row is the later one: logs are written in
+    the order in which things happen, and many keep no more than seconds.
+    """
+    rows = np.arange(len(users))
+    latest_first = np.lexsort((-rows, -times, items, users))
+    pairs = np.stack((users[latest_first], items[latest_first]))
+    first = np.append(True, (pairs[:, 1:] != pairs[:, :-1]).any(axis=0))[: len(users)]
+    kept = latest_first[first]
+    order = kept[np.lexsort((rows[kept], times[kept], users[kept]))]
     return Histories(users[order], items[order], times[order], user_count, item_count)
