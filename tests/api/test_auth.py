@@ -103,7 +103,7 @@ BAD: dict[str, Forger] = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 async def test_every_token_that_cannot_be_trusted_gets_one_answer(bad: Forger, room: RestRoom) -> None:
     answer = await Graph(room.app, None).http.post(
-        "/graphql", json=QUESTION, headers={"Authorization": f"Bearer {bad(room)}".encode()}
+        "/graphql", json=QUESTION, headers={b"Authorization": f"Bearer {bad(room)}".encode()}
     )
     shown = {k: v for k, v in answer.headers.items() if k != "x-correlation-id"}
     plain = await Graph(room.app, "Bearer wrong").post(QUESTION)

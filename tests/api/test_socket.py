@@ -225,7 +225,7 @@ async def test_a_reader_that_stalls_is_let_go(
         await opened.begin(anna)
         await opened.subscribe(FOLLOW, "live", user=ANNA)
         await _until(lambda: _subscribers(room) == before + 1)
-        opened.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        opened.connection.transport.pause_reading()
         for n in range(60):
             await opened.subscribe(
                 "{ catalogItems(kind: CONTENT, first: 100) { edges { node { description } } } }", str(n)
