@@ -169,11 +169,14 @@ class TenantFeed:
         self._ask = ask
         self._metrics = metrics
         self._seen: int | None = None
-        self._settled = False
+        self._heard = False
+        self._interrupted = False
         self._buffer = UpdateBuffer(metrics)
 
     def confirmed(self) -> None:
         """Something may have been missed until now: compare with the newest update there is."""
+        self._interrupted = self._heard
+        self._heard = True
         self._ask(self)
 
     def receive(self, entry: Entry) -> bool:
@@ -185,10 +188,10 @@ class TenantFeed:
 
     def settle(self, newest: Entry | None) -> None:
         """Take note of the newest update that Redis knows."""
-        first, self._settled = not self._settled, True
+        interrupted, self._interrupted = self._interrupted, False
         if newest is not None and newest.version == self._seen:
             return
-        if not first:
+        if interrupted:
             self._metrics.resyncs.labels(ResyncReason.MISSED).inc()
             self._buffer.put(ResyncRequired(None, ResyncReason.MISSED))
         elif newest is not None and self._seen is None:

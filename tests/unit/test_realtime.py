@@ -15,6 +15,7 @@ from domain.realtime.backoff import Backoff
 from domain.realtime.buffer import UpdateBuffer
 from domain.realtime.bus import Bus
 from domain.realtime.catchup import Page
+from domain.realtime.feed import TenantFeed
 from domain.realtime.metrics import RealtimeMetrics
 from domain.realtime.model import (
     NOWHERE,
@@ -25,6 +26,7 @@ from domain.realtime.model import (
     ResyncReason,
     ResyncRequired,
     SubjectTopic,
+    TenantTopic,
     Topic,
     UpdateKind,
 )
@@ -96,6 +98,30 @@ def test_waits_grow_to_a_ceiling_and_begin_anew() -> None:
         assert waits.next_seconds() <= 4
     waits.reset()
     assert waits.next_seconds() <= 1
+
+
+async def test_an_outage_before_the_first_answer_is_stated_as_well() -> None:
+    """Redis confirmed, told one update, died before it was asked for the newest, and came back empty."""
+    feed = TenantFeed(TenantTopic(TENANT), lambda _feed: None, metrics())
+    feed.confirmed()
+    feed.receive(Entry(1, UpdateKind.MODEL_UPDATED, b"v1"))
+    feed.confirmed()
+    feed.settle(None)
+    assert await feed.get() == Entry(1, UpdateKind.MODEL_UPDATED, b"v1")
+    assert await feed.get() == ResyncRequired(None, ResyncReason.MISSED)
+
+
+async def test_what_was_told_live_is_not_told_again_by_the_first_answer() -> None:
+    feed = TenantFeed(TenantTopic(TENANT), lambda _feed: None, metrics())
+    feed.confirmed()
+    feed.receive(Entry(2, UpdateKind.MODEL_UPDATED, b"v2"))
+    for newest in (Entry(1, UpdateKind.MODEL_UPDATED, b"v1"), Entry(2, UpdateKind.MODEL_UPDATED, b"v2"), None):
+        feed.settle(newest)
+    feed.receive(Entry(3, UpdateKind.MODEL_UPDATED, b"v3"))
+    assert [await feed.get() for _ in range(2)] == [
+        Entry(2, UpdateKind.MODEL_UPDATED, b"v2"),
+        Entry(3, UpdateKind.MODEL_UPDATED, b"v3"),
+    ]
 
 
 class Wire:
