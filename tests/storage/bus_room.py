@@ -12,7 +12,7 @@ from domain.ids import SubjectId, TenantId
 from domain.realtime.buffer import CAPACITY
 from domain.realtime.bus import Bus
 from domain.realtime.metrics import RealtimeMetrics
-from domain.realtime.model import Cursor, ResyncRequired, Update, UpdateKind
+from domain.realtime.model import ResyncRequired, Update, UpdateKind
 from domain.realtime.service import OutboxPublisher
 from domain.realtime.store import Outbox, RedisLink, RedisStreams
 from domain.realtime.subscription import Subscription
