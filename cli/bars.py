@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 WIDTH: Final = 720
 LABEL_WIDTH: Final = 130
-VALUE_WIDTH: Final = 170
+VALUE_WIDTH: Final = 200
 TITLE_HEIGHT: Final = 44
 ROW_HEIGHT: Final = 30
 BAR_HEIGHT: Final = 18
