@@ -22,7 +22,7 @@ from workers.evaluation.weights import Lists, Scores
 
 STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 ROUNDS: Final = 2
-HISTORY_BOUNDS: Final = (0, 1, 3, 10, 20)
+HISTORY_BOUNDS: Final = (0, 1, 3, 11)
 """Lengths of history from which on other weights hold; the last ones are those of everybody."""
 
 TABLE_BYTES: Final = 200_000_000
