@@ -43,7 +43,8 @@ class TransitionSettings:
         past_decay: positions after which the past weighs 1/e.
         future_decay: the same for the future.
         regularization: the ridge.
-        support: items of fewer interactions get no row and no column, which costs little and saves most of the work.
+        support: items predicted fewer times (up to `future` times for each interaction) get no row and no column, which
+            costs little and saves most of the work.
     """
 
     past: int = 20
