@@ -85,7 +85,7 @@ class Tally:
             ndcg(found[:CUTOFF], len(wanted)),
             float(found[:CUTOFF].sum()) / len(wanted),
             float(found.sum()) / len(wanted),
-            1.0 / (1.0 + float(np.count_nonzero(scores > scores[wanted].max()))),
+            1.0 / _first_place(scores, wanted),
             float(found[:CUTOFF].any()),
             float(self._information[listed].mean()),
         )
@@ -148,3 +148,10 @@ def ndcg(found: NDArray[np.bool_], wanted: int) -> float:
     """
     reached = float(DISCOUNTS[: len(found)][found].sum())
     return reached / float(DISCOUNTS[: min(CUTOFF, wanted)].sum())
+
+
+def _first_place(scores: Scores, wanted: NDArray[np.int64]) -> int:
+    """The place, from 1, of the first wanted item; of equal scores the lower index is first, as in a list."""
+    best = scores[wanted].max()
+    before = int(wanted[scores[wanted] == best].min())
+    return 1 + int(np.count_nonzero(scores > best)) + int(np.count_nonzero(scores[:before] == best))
