@@ -68,6 +68,19 @@ def test_whoever_did_nothing_gets_what_is_popular(result: Result) -> None:
     assert set(result.shortened) == set(SHORTENED)
 
 
+def test_newcomers_get_what_is_popular_from_every_kind() -> None:
+    old = tastes(users=24)
+    newcomers = Histories(np.repeat([24, 25], 4), np.arange(8), np.full(8, 1e6), 26, 36)
+    both = [np.concatenate(columns) for columns in ((old.users, newcomers.users), (old.items, newcomers.items))]
+    times = np.concatenate((old.times, newcomers.times))
+    found = evaluate(build_histories(*both, times, 26, 36), Protocol.TIME, 0, lambda _stage, _done: None)
+    unknown = found.lengths == 0
+    assert unknown.sum() >= 2
+    popular = found.measured["popularity"].values[NDCG][unknown]
+    for measured in found.measured.values():
+        np.testing.assert_array_equal(measured.values[NDCG][unknown], popular)
+
+
 def test_a_report_compares_the_hybrid_with_the_strongest_single_model(report: Report) -> None:
     means = {model.kind: model.metrics[NDCG].mean for model in report.models}
     assert report.strongest_single == max((kind for kind in means if kind != HYBRID), key=means.__getitem__)

@@ -13,7 +13,7 @@ from workers.evaluation.histories import Histories
 from workers.evaluation.hybrid import Blend, Hybrid, learn_blend, newest
 from workers.evaluation.metrics import NDCG, Measured, Tally
 from workers.evaluation.protocols import Protocol, Split, splits, validation
-from workers.evaluation.sources import Candidate, Model
+from workers.evaluation.sources import Candidate, Model, OrPopular
 
 HYBRID: Final = "hybrid"
 SHORTENED: Final = (0, 1, 2, 3, 5, 10)
@@ -136,7 +136,8 @@ def _run_split(split: Split, protocol: Protocol, seed: int, collected: _Collecte
 
 def _measure_all(models: Mapping[str, Model], split: Split, collected: _Collected) -> None:
     for kind, model in models.items():
-        collected.measured.setdefault(kind, []).append(measure(model, split, collected.features))
+        served = OrPopular(model, models[POPULARITY])
+        collected.measured.setdefault(kind, []).append(measure(served, split, collected.features))
     for length in SHORTENED:
         parts = collected.shortened.setdefault(length, {HYBRID: [], POPULARITY: []})
         for kind, measured in parts.items():

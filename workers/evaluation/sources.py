@@ -65,6 +65,27 @@ class Popular:
         return np.tile(self._counts, (len(histories), 1))
 
 
+class OrPopular:
+    """A model that needs a history, and popularity for whoever has none: what anybody would serve.
+
+    Args:
+        model: asked where there is a history.
+        popular: asked where there is none.
+    """
+
+    def __init__(self, model: Model, popular: Model) -> None:
+        self._model = model
+        self._popular = popular
+
+    def scores(self, histories: Lists) -> Scores:
+        """The score of every item."""
+        table = self._model.scores(histories)
+        unknown = np.array([len(history) == 0 for history in histories])
+        if unknown.any():
+            table[unknown] = self._popular.scores([history for history in histories if len(history) == 0])
+        return table
+
+
 class ItemToItem:
     """Sums the rows of a history, each weighing by its place.
 
