@@ -27,7 +27,7 @@ class ModelRecord:
 
     Attributes:
         name: what the model is for; versions of one name replace each other.
-        version: sorts by the second it was trained in.
+        version: sorts by the millisecond it was trained in.
         algorithm: what computed it.
         sha256: digest of the artifact's bytes, lower-case hexadecimal.
         size_bytes: length of the artifact.
@@ -55,5 +55,6 @@ class LoadedModel:
 
 
 def version_of(trained_at: datetime, sha256: str) -> ModelVersion:
-    """A version that sorts by time and names its content, such as `20261123T031500Z-1f0c2a9b`."""
-    return ModelVersion(f"{trained_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256[:8]}")
+    """A version that sorts by time and names its content, such as `20261123T031500.250Z-1f0c2a9b`."""
+    moment = trained_at.astimezone(UTC)
+    return ModelVersion(f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z-{sha256[:8]}")

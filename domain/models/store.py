@@ -20,7 +20,7 @@ _LOCK_TENANT: Final = "SELECT 1 FROM tenants WHERE tenant_id = $1 FOR NO KEY UPD
 _RETIRE: Final = """
 UPDATE ml_models SET status = 'retired' WHERE tenant_id = $1 AND name = $2 AND status = 'champion'"""
 
-# The same data trained twice within a second is the same version.
+# The same data trained twice within a millisecond is the same version.
 _INSERT: Final = """
 INSERT INTO ml_models (tenant_id, name, version, algorithm, status, sha256, size_bytes, metrics, artifact,
                        trained_at, created_at)

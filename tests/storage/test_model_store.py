@@ -79,7 +79,7 @@ async def test_a_published_model_is_served_as_it_was_trained(
     assert loaded.record == record
     assert loaded.model.popularity.tolist() == [4.0, 0.0]
     assert not loaded.model.factors.flags.owndata
-    assert record.version == f"{clock.now():%Y%m%dT%H%M%SZ}-{record.sha256[:8]}"
+    assert record.version == f"{clock.now():%Y%m%dT%H%M%S}.000Z-{record.sha256[:8]}"
 
 
 async def test_publishing_retires_the_champion_before(
