@@ -1,15 +1,15 @@
 """Live updates: a person's list whenever it changes, their updates as they come, new models of a tenant."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Annotated, Self, TypeAlias
 
 import orjson
 import strawberry
 from strawberry.scalars import JSON
 
-from domain.errors import DomainError, NotFound
+from domain.errors import NotFound, Unavailable
 from domain.ids import ModelVersion, TenantId, UserId
 from domain.realtime import model
 from domain.realtime.model import Cursor, TenantUpdate
@@ -20,7 +20,12 @@ from graphql_api.enums import ItemKind, ResyncReason, UpdateKind
 from graphql_api.errors import Revoked
 from graphql_api.recommendations import RecommendationConnection, request_of
 
+ARRIVAL_SECONDS = 2.0
+"""How often a list for somebody unknown looks whether they have become known: nothing is told of them before."""
+
 Event = model.Update | model.ResyncRequired | TenantUpdate
+Change = Event | Cursor
+"""An event, or the place from which on the events of somebody who has just become known are followed."""
 
 
 @strawberry.type(description="One change that a person can see.")
@@ -85,12 +90,13 @@ class RealtimeSubscription:
         tenant, user = context.reach(user_id, Scope.RECOMMENDATIONS_READ)
         request = request_of(kind, None, first, None, None)
         shown: tuple[str, ...] | None = None
-        async for cursor in _changes(context, tenant, user, _cursor(after)):
-            page = await context.services.recommendations.recommend(tenant, user, request)
-            if _ids(page) != shown:
-                shown = _ids(page)
-                listed = RecommendationConnection.of(tenant, page, request.after)
-                yield RecommendationUpdate(cursor=None if cursor is None else str(cursor), recommendations=listed)
+        async with aclosing(_changes(context, tenant, user, _cursor(after))) as changes:
+            async for cursor in changes:
+                page = await context.services.recommendations.recommend(tenant, user, request)
+                if _ids(page) != shown:
+                    shown = _ids(page)
+                    listed = RecommendationConnection.of(tenant, page, request.after)
+                    yield RecommendationUpdate(cursor=None if cursor is None else str(cursor), recommendations=listed)
 
     @strawberry.subscription(description="Everything that changes for a person, in order and without silent gaps.")
     async def realtime_updates(
@@ -126,36 +132,57 @@ class RealtimeSubscription:
 
 async def _changes(
     context: GraphQLContext, tenant: TenantId, user: UserId, after: Cursor | None
-) -> AsyncIterator[Cursor | None]:
+) -> AsyncGenerator[Cursor | None, None]:
     """Now, and after every event that may have changed the person's list; raises `Revoked`."""
     subject = await context.services.directory.resolve(tenant, user)
-    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1)
+    queue: asyncio.Queue[Change | None] = asyncio.Queue(maxsize=1)
     async with AsyncExitStack() as stack:
-        streams: list[AsyncIterator[Event]] = [await stack.enter_async_context(context.bus.subscribe_to_tenant(tenant))]
+        own: AsyncIterator[Change] = _arrival(context, tenant, user)
         if subject is not None:
-            streams.append(await stack.enter_async_context(context.bus.subscribe(tenant, subject.subject_id, after)))
-        pumps = [asyncio.create_task(_pump(stream, queue)) for stream in streams]
+            own = await stack.enter_async_context(context.bus.subscribe(tenant, subject.subject_id, after))
+        everyone = await stack.enter_async_context(context.bus.subscribe_to_tenant(tenant))
+        pumps = [asyncio.create_task(_pump(stream, queue)) for stream in (own, everyone)]
         stack.push_async_callback(_cancelled, pumps)
         cursor = after or (None if subject is None else Cursor(subject.version))
         yield cursor
         while (event := await queue.get()) is not None:
-            if isinstance(event, TenantUpdate) or event.version is None:
-                await context.services.models.refresh(tenant)
-            else:
-                cursor = event.cursor or cursor
-                await _still_allowed(context, tenant, user, event)
+            cursor = await _followed(context, tenant, user, event) or cursor
             yield cursor
         for pump in pumps:
             if pump.done() and (failure := pump.exception()):
                 raise failure
 
 
-async def _pump(stream: AsyncIterator[Event], queue: asyncio.Queue[Event | None]) -> None:
+async def _followed(context: GraphQLContext, tenant: TenantId, user: UserId, event: Change) -> Cursor | None:
+    """Where to go on after `event`, None if it is not the person's own; raises `Revoked`."""
+    if isinstance(event, Cursor):
+        return event
+    if isinstance(event, TenantUpdate) or event.version is None:
+        await context.services.models.refresh(tenant)
+        return None
+    await _still_allowed(context, tenant, user, event)
+    return event.cursor
+
+
+async def _arrival(context: GraphQLContext, tenant: TenantId, user: UserId) -> AsyncIterator[Change]:
+    """What happens to somebody unknown, from the moment they are known."""
+    subject = None
+    while subject is None:
+        await asyncio.sleep(ARRIVAL_SECONDS)
+        with suppress(Unavailable):
+            subject = await context.services.directory.resolve(tenant, user)
+    async with context.bus.subscribe(tenant, subject.subject_id) as updates:
+        yield Cursor(subject.version)
+        async for update in updates:
+            yield update
+
+
+async def _pump(stream: AsyncIterator[Change], queue: asyncio.Queue[Change | None]) -> None:
     # The queue is short on purpose: while it is full the bus keeps, and conflates, what a slow reader has not taken.
     try:
         async for event in stream:
             await queue.put(event)
-    except DomainError:
+    except Exception:
         await queue.put(None)
         raise
     await queue.put(None)

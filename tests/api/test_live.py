@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from domain.ids import UserId
 from domain.privacy.model import PrivacyLevel
 from domain.realtime.model import Cursor, UpdateKind
+from domain.realtime.subscription import Subscription
 from domain.settings import Settings
 from domain.storage import keys
 from domain.storage.redis import RedisStore
@@ -175,6 +176,33 @@ async def test_an_unknown_person_gets_what_is_popular(opened: Socket) -> None:
     assert (update["cursor"], len(items(update))) == (None, 5)
     await opened.subscribe(FOLLOW, "2", user=ANNA)
     assert (await opened.receive())["payload"]["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_a_list_follows_somebody_from_the_moment_they_are_known(opened: Socket, room: RestRoom) -> None:
+    await opened.subscribe(LIVE, user=ANNA)
+    shown = await opened.next()
+    await room.agree(ANNA)
+    anna = caller(room.app, room.tenant, ANNA)
+    for _ in range(2):
+        used = items(shown)[0]
+        await anna.ask(TRACK, input={"userId": ANNA, "itemId": used, "action": "USED"})
+        shown = await opened.next()
+        assert used not in items(shown)
+    assert Cursor.parse(shown["cursor"]).version > 0
+
+
+async def test_a_fault_of_ours_ends_the_listening_instead_of_silencing_it(
+    anna: Graph, opened: Socket, room: RestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_subscription: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Subscription, "__anext__", broken)
+    await opened.subscribe(LIVE, user=ANNA)
+    await opened.next()
+    [error] = (await opened.receive())["payload"]["errors"]
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert (await opened.receive())["type"] == "complete"
 
 
 async def test_new_models_are_told_to_operators(opened: Socket, room: RestRoom) -> None:
