@@ -154,14 +154,14 @@ class CatalogQuery:
         except NotFound:
             return None
 
-    @strawberry.field(description="The catalogue, page by page.")
+    @strawberry.field(description="The catalogue, page by page; null where it fails while the rest works.")
     async def catalog_items(
         self,
         info: Info,
         kind: Annotated[ItemKind | None, strawberry.argument(description="Only items of this kind.")] = None,
         first: Annotated[int, strawberry.argument(description="Page length, 1 to 100.")] = 10,
         after: Annotated[str | None, strawberry.argument(description="The end cursor of the page before.")] = None,
-    ) -> CatalogItemConnection:
+    ) -> CatalogItemConnection | None:
         """A page in the order of ids."""
         tenant = info.context.allow(Scope.RECOMMENDATIONS_READ)
         page = await info.context.services.catalog.items(

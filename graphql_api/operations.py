@@ -113,8 +113,8 @@ class OperationsQuery:
         """Asked afresh."""
         return Health.of(await info.context.services.health.readiness())
 
-    @strawberry.field(description="Every version of the recommendation model, the newest first.")
-    async def models(self, info: Info) -> list[ModelVersion]:
+    @strawberry.field(description="Every version of the recommendation model, the newest first; null where that fails.")
+    async def models(self, info: Info) -> list[ModelVersion] | None:
         """The tenant's versions."""
         tenant = info.context.allow(Scope.MODELS_ADMIN)
         return [ModelVersion.of(record) for record in await info.context.services.models.versions(tenant)]

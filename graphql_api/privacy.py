@@ -107,10 +107,10 @@ UpdatePrivacyPayload: TypeAlias = Annotated[
 class PrivacyQuery:
     """Reading decisions."""
 
-    @strawberry.field(description="What holds for a person; asking leaves no trace of them.")
+    @strawberry.field(description="What holds for a person; asking leaves no trace of them; null where it fails.")
     async def privacy_settings(
         self, info: Info, user_id: Annotated[str, strawberry.argument(description="Whose settings.")]
-    ) -> PrivacySettings:
+    ) -> PrivacySettings | None:
         """One person's settings."""
         return await _settings(info, *info.context.reach(user_id, Scope.PRIVACY_WRITE))
 
