@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from domain.bootstrap import Services, open_services
@@ -18,10 +18,12 @@ from domain.clock import SystemClock
 from domain.errors import ValidationFailed
 from domain.logs import configure_logging
 from domain.settings import Environment, Settings, load_settings
+from graphql_api import home
 from graphql_api.auth import Authenticator, KeySource, SharedSecret
 from graphql_api.context import AppOptions
 from graphql_api.endpoint import GraphQLEndpoint
 from graphql_api.jwks import JwksKeys, fetch_from
+from graphql_api.measurement import OperationMetrics
 from graphql_api.middleware import RequestMetrics, RequestScope
 from graphql_api.rest.routes import rest_routes
 from graphql_api.schema import build_schema
@@ -73,8 +75,9 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN2
 
 
 def _routes(options: AppOptions, registry: CollectorRegistry) -> list[BaseRoute]:
-    schema = build_schema(debug=options.debug, production=options.production)
-    graphql = GraphQLEndpoint(schema, options)
+    measured = OperationMetrics(registry)
+    schema = build_schema(debug=options.debug, production=options.production, metrics=measured)
+    graphql = GraphQLEndpoint(schema, options, measured)
 
     async def metrics(request: Request) -> Response:
         services: Services = request.app.state.services
@@ -107,7 +110,7 @@ async def _ready(request: Request) -> Response:
 
 
 async def _home(_request: Request) -> Response:
-    return RedirectResponse(GRAPHQL_PATH)
+    return HTMLResponse(home.page(GRAPHQL_PATH))
 
 
 def _cors(settings: Settings) -> list[Middleware]:

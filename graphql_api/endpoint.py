@@ -23,6 +23,7 @@ from domain.ids import CorrelationId
 from graphql_api.auth import Principal
 from graphql_api.context import AppOptions, GraphQLContext
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
+from graphql_api.measurement import OperationMetrics
 from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, REFUSED, SocketAdapter, SocketHandler, acknowledge
 
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -45,7 +46,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, schema: BaseSchema, options: AppOptions) -> None:
+    def __init__(self, schema: BaseSchema, options: AppOptions, metrics: OperationMetrics) -> None:
         explorer: GraphQL_IDE | None = None if options.production else "graphiql"
         super().__init__(
             schema,
@@ -56,6 +57,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
             allowed_origins=tuple(sorted(options.origins)),
         )
         self._options = options
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; what fails before an operation runs is answered in GraphQL's form as well."""
@@ -74,7 +76,8 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            with self._metrics.sockets.track_inprogress():
+                await super().__call__(scope, receive, send)
         except DomainError:
             # The handshake has been accepted by then, so a refused token can be told apart from a lost network.
             await send({"type": "websocket.close", "code": REFUSED, "reason": "Forbidden"})
@@ -109,11 +112,10 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         """The answer with the status that its media type asks for."""
         if isinstance(response_data, dict) and _never_ran(response_data):
             del response_data["data"]
-        negotiated = getattr(sub_response, "graphql_response", False)
-        status = _status(response_data) if negotiated else 200
+        negotiated = bool(getattr(sub_response, "graphql_response", False))
         return Response(
             self.encode_json(response_data),
-            status_code=sub_response.status_code or status,
+            status_code=sub_response.status_code or _status(response_data, negotiated=negotiated),
             media_type=RESPONSE_TYPE if negotiated else "application/json",
         )
 
@@ -137,10 +139,15 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         return orjson.dumps(data)
 
 
-def _status(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> int:
-    if isinstance(answer, list) or not answer.get("errors"):
+def _status(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse], *, negotiated: bool) -> int:
+    errors: Any = [] if isinstance(answer, list) else answer.get("errors")
+    if not errors:
         return 200
-    return PARTIAL_STATUS if answer.get("data") is not None else 400
+    if "data" in answer:
+        return PARTIAL_STATUS if negotiated else 200
+    code = errors[0]["extensions"]["code"]
+    # Clients of application/json look for what is wrong with a document in the body; a limit is no matter of form.
+    return 200 if code == VALIDATION and not negotiated else STATUS[code]
 
 
 def _never_ran(answer: GraphQLHTTPResponse) -> bool:

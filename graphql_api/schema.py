@@ -19,6 +19,7 @@ from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.limits import DocumentCache, OperationLimits
+from graphql_api.measurement import CountedOperations, OperationMetrics
 from graphql_api.operations import OperationsMutation, OperationsQuery
 from graphql_api.privacy import PrivacyMutation, PrivacyQuery
 from graphql_api.problems import Problem
@@ -114,16 +115,26 @@ class _Schema(strawberry.Schema):
             errors[:] = [_shown(error, execution_context.context) for error in errors]
 
 
-def build_schema(*, debug: bool = False, production: bool = True, in_order: bool = False) -> strawberry.Schema:
+def build_schema(
+    *,
+    debug: bool = False,
+    production: bool = True,
+    in_order: bool = False,
+    metrics: OperationMetrics | None = None,
+) -> strawberry.Schema:
     """The schema with everything that wraps an operation.
 
     Args:
         debug: answers carry timings and SQL counts.
         production: the schema cannot be asked for, and errors suggest no field names.
         in_order: sorted by name, for printing; Strawberry 0.341 cannot resolve unions of a sorted schema.
+        metrics: where operations are counted, if they are.
     """
     cache = DocumentCache(introspection=not production)
     extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors]
+    if metrics is not None:
+        # The first to begin is the last to end, and sees errors as clients do.
+        extensions.insert(0, lambda: CountedOperations(metrics))
     return _Schema(
         query=Query,
         mutation=Mutation,

@@ -80,6 +80,7 @@ async def test_requests_and_live_updates_are_counted_without_naming_anyone(room:
     async with served(room.app) as address, begun(address, f"Bearer {token(room.tenant, 'anna-in-person')}") as opened:
         await opened.subscribe('subscription { recommendationUpdates(userId: "anna-in-person") { cursor } }')
         await opened.next()
+        assert "personalization_sockets_open 1.0" in (await Graph(room.app, None).http.get("/metrics")).text
         metrics = await Graph(room.app, None).http.get("/metrics")
     assert metrics.status_code == 200
     assert metrics.headers["content-type"].startswith("text/plain")
@@ -88,3 +89,30 @@ async def test_requests_and_live_updates_are_counted_without_naming_anyone(room:
     assert "personalization_realtime_subscribers" in metrics.text
     assert "personalization_http_request_seconds_bucket" in metrics.text
     assert "anna-in-person" not in metrics.text
+
+
+async def test_operations_are_counted_by_what_came_of_them(rest_settings: Settings, room: RestRoom) -> None:
+    async with application(rest_settings) as app:
+        anna, nobody = caller(app, room.tenant, "anna"), Graph(app, None)
+        await anna.ask('{ catalogItem(itemId: "modern") { title } }')
+        await anna.whole("{ a: __typename health { status } }")
+        await anna.whole("{ made_up_by_a_client }")
+        await nobody.whole("query Q { models { version } } query R { __typename }")
+        await nobody.post({"query": "query Q { models { version } } query R { __typename }", "operationName": "Q"})
+        async with served(app) as address, begun(address, f"Bearer {token(room.tenant, 'anna')}") as opened:
+            await opened.subscribe('subscription { realtimeUpdates(userId: "nobody") { __typename } }')
+            await opened.receive()
+            await opened.receive()
+        text = (await nobody.http.get("/metrics")).text
+    counted = {
+        ("catalogItem", "OK"),
+        ("several", "OK"),
+        ("refused", "VALIDATION"),
+        ("models", "UNAUTHENTICATED"),
+        ("realtimeUpdates", "NOT_FOUND"),
+    }
+    for operation, outcome in counted:
+        assert f'graphql_operations_total{{operation="{operation}",outcome="{outcome}"}}' in text
+    assert 'operation_seconds_count{operation="catalogItem"} 1.0' in text
+    assert 'operation_seconds_count{operation="realtimeUpdates"}' not in text
+    assert "made_up" not in text
