@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 30.0
 ANSWER_SECONDS = 30.0
 RESTART_GOAL_SECONDS = 5.0
+RESTART_LIMIT_SECONDS = 120.0
 BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 QUESTION = """
 query Ask($user: String!) {
@@ -209,7 +210,7 @@ def drill(limit_seconds: float) -> dict[str, float]:
         packages, megabytes = package_sizes(clone / ".venv" / "install.log")
         say(f"it installed {packages} packages, {megabytes:.0f} MB to download")
         say("`make run` again")
-        again = visit(clone, limit_seconds)
+        again = visit(clone, min(limit_seconds, RESTART_LIMIT_SECONDS))
         say(f"restart to first answer: {again:.1f} s (goal: {RESTART_GOAL_SECONDS:.0f} s)")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -221,6 +222,8 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=900.0, help="seconds that one start may take")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args()
+    # What the drill starts has a session of its own, so a time limit on the drill would not reach it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("fresh clone: FAILED: told to stop"))
     try:
         figures = drill(options.limit)
     except (Breach, OSError, subprocess.CalledProcessError) as error:
