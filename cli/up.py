@@ -21,6 +21,7 @@ from cli.supervisor import Supervisor
 from domain.settings import PREFIX, Settings
 from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from domain.storage.embedded.folders import log_tail
+from domain.storage.roles import without_credentials
 
 PROGRAMS = ("api", "worker")
 GRACE_SECONDS = 15.0
@@ -121,7 +122,7 @@ def _variables(settings: Settings) -> dict[str, str]:
     shared = {
         "ENVIRONMENT": settings.environment.value,
         "DATA_DIR": str(settings.data_dir.absolute()),
-        "DATABASE_URL": settings.database_url,
+        "DATABASE_URL": settings.database_url and without_credentials(settings.database_url),
         "REDIS_URL": settings.redis_url,
         "HOST": settings.host,
         "PORT": str(settings.port),

@@ -1,7 +1,7 @@
 """The database roles: who may touch which rows is decided by Postgres, so each kind of work logs in as its own role."""
 
 from enum import StrEnum
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from domain.errors import ValidationFailed
 
@@ -38,6 +38,8 @@ def url_as(role: Role, database_url: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{credentials}@{place}"))
 
 
-def login_of(database_url: str) -> str:
-    """The user name in a database URL, empty if it has none."""
-    return unquote(urlsplit(database_url).username or "")
+def without_credentials(database_url: str) -> str:
+    """The same place without user and password, for processes that log in as a role of their own."""
+    scheme, _, rest = database_url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"

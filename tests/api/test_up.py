@@ -1,5 +1,6 @@
 """`personalization up` as a person or program uses it: start, ask, stop, again, and after being killed."""
 
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from tests.api.command import (
     Up,
     environment,
     personalization,
+    processes_of,
     result,
     running,
     taken_port,
@@ -66,6 +68,14 @@ def test_the_line_to_paste_answers(demo: Up) -> None:
     line = curl_line(Endpoints("127.0.0.1", port), demo.ready["token"])
     shown = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True, timeout=30)
     assert shown.stdout.count('"title"') == 10
+
+
+def test_no_process_that_serves_knows_the_owners_password(demo: Up) -> None:
+    owner = json.loads((demo.data_dir / "postgres" / "passwords.json").read_text())["personalization_owner"]
+    served = processes_of(demo.data_dir) - {demo.process.pid}
+    environments = [Path("/proc", str(pid), "environ").read_bytes() for pid in served]
+    assert any(b"PERSONALIZATION_DATABASE_URL=" in environment for environment in environments)
+    assert not any(owner.encode() in environment for environment in environments)
 
 
 def test_a_second_service_on_the_same_folder_is_refused(demo: Up) -> None:
