@@ -25,18 +25,22 @@ _ADD_EVENTS = """
     ON CONFLICT (subject_id, event_id) DO NOTHING
     RETURNING event_id"""
 
-# The join guards consent at this moment: it may have been withdrawn since the events were sealed.
+# Consent is asked for at this moment, since it may have been withdrawn after the events were sealed, and stays as it is
+# until the commit. Rows are locked in one order, so that two imports about the same people never deadlock.
 _ADD_IMPORTED = """
-    WITH added AS (
+    WITH agreed AS (
+        SELECT subject_id FROM subjects
+        WHERE tenant_id = $1 AND subject_id = ANY($10::uuid[]) AND collects AND erased_at IS NULL
+        ORDER BY subject_id
+        FOR SHARE),
+    added AS (
         INSERT INTO user_behavior_events
             (tenant_id, received_at, processed_at, subject_id, event_id, type, item_id, value, occurred_at,
              payload_sealed)
         SELECT $1, $2::timestamptz, $2::timestamptz, e.*
         FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::real[], $8::timestamptz[], $9::bytea[])
             AS e (subject_id, event_id, type, item_id, value, occurred_at, payload_sealed)
-        WHERE e.subject_id IN (
-            SELECT subject_id FROM subjects
-            WHERE tenant_id = $1 AND subject_id = ANY($10::uuid[]) AND collects AND erased_at IS NULL)
+        WHERE e.subject_id IN (SELECT subject_id FROM agreed)
         ON CONFLICT (subject_id, event_id) DO NOTHING
         RETURNING 1)
     SELECT count(*) FROM added"""
