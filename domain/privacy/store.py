@@ -189,9 +189,9 @@ class PostgresPrivacyStore:
             decisions = {subject: decision(standing) for subject, standing in standings.items()}
             await _update(tx, tenant, [d.subject for s, d in decisions.items() if d.subject != standings[s].subject])
             await _add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
-            for subject, made in decisions.items():
-                if made.announcement is not None:
-                    await self._outbox.announce(tx, tenant, subject, UpdateKind.CONSENT_CHANGED, made.announcement)
+            told = [(s, d.announcement) for s, d in decisions.items() if d.announcement is not None]
+            updates = [(subject, UpdateKind.CONSENT_CHANGED, body) for subject, body in told]
+            await self._outbox.announce_many(tx, tenant, updates)
             return {s: standing.subject for s, standing in (await _subjects(tx, tenant, subjects)).items()}
 
     async def receipts(self, tenant: TenantId, subject: SubjectId) -> list[ConsentReceipt]:

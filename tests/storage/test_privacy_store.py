@@ -1,17 +1,20 @@
 import asyncio
-from datetime import timedelta
-from uuid import UUID
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from domain.behavior.model import Event
+from domain.behavior.service import SealedEvent
+from domain.behavior.store import PostgresImportStore
 from domain.clock import FixedClock
 from domain.errors import ConsentRequired, ValidationFailed
-from domain.ids import SubjectId, TenantId, UserId
+from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
 from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose, PrivacyLevel
 from domain.privacy.receipts import PrivacyPolicy
 from domain.privacy.store import PostgresVault
-from domain.storage.postgres import Database, Databases
+from domain.storage.postgres import Database, Databases, statements_run
 from domain.storage.roles import Role
 from tests.storage.privacy_room import ANNA, BERT, IMPORTED, SAID, Room
 
@@ -167,3 +170,33 @@ async def test_nothing_of_a_person_is_read_without_naming_them(room: Room, tenan
     async with room.database.transaction(tenant) as tx:
         for table in ("subjects", "consents", "outbox"):
             assert await tx.value(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_an_import_stores_nothing_for_whoever_withdraws_meanwhile(room: Room, tenant: TenantId) -> None:
+    anna = (await room.agree(tenant, ANNA)).subject_id
+    imports = PostgresImportStore(room.database)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    past = SealedEvent(Event(EventId(uuid4()), "template_used", ItemId("modern"), None, moment, {}), None)
+    async with room.database.transaction(tenant, (anna,)) as withdrawal:
+        await withdrawal.execute("UPDATE subjects SET collects = false WHERE subject_id = $1", anna)
+        running = asyncio.create_task(imports.append_many(tenant, [(anna, past)], moment))
+        # The import must wait for the decision; a second is ample for one that does not.
+        await asyncio.wait([running], timeout=1)
+        assert not running.done()
+    assert await running == 0
+
+
+async def test_deciding_for_many_takes_as_many_statements_as_for_a_few(room: Room, tenant: TenantId) -> None:
+    counts: list[int] = []
+    for name, size in (("few", 2), ("many", 200)):
+        users = [UserId(f"{name}{number}") for number in range(size)]
+        await room.directory.ensure_many(tenant, users)
+        noted: list[str] = []
+        token = statements_run.set(noted)
+        try:
+            people = await room.service.record_consents_bulk(tenant, users, evidence=IMPORTED)
+        finally:
+            statements_run.reset(token)
+        assert {subject.version for subject in people.values()} == {1}
+        counts.append(len(noted))
+    assert counts[0] == counts[1]
