@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self, TypeVar
 from domain.errors import DomainError
 
 POLL_SECONDS = 0.1
+MOST_DOUBLINGS = 64
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -62,7 +63,9 @@ class RestartPolicy:
 
     def delay_seconds(self, failures: int) -> float:
         """The pause after the n-th failure in a row, n from 1."""
-        return min(self.first_delay_seconds * 2.0 ** (failures - 1), self.longest_delay_seconds)
+        # No pause needs more doublings, and a float holds no more than a thousand.
+        doublings = min(failures - 1, MOST_DOUBLINGS)
+        return min(self.first_delay_seconds * 2.0**doublings, self.longest_delay_seconds)
 
 
 class StopRequested(BaseException):

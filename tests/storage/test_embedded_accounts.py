@@ -3,11 +3,10 @@
 import os
 import pwd
 import shutil
-import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
-import pytest
 from redis import Redis
 
 from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -61,16 +60,18 @@ async def test_the_servers_do_not_run_as_root(folder: Path, postgres: EmbeddedPo
 @AS_ROOT
 async def test_an_ordinary_user_needs_nothing_special(folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
-    candidates = [sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"]
-    interpreter = next((name for name in candidates if can_run(name, nobody)), None)
-    if interpreter is None:
-        pytest.skip("no interpreter of this version that an ordinary user may run")
+    interpreter = reachable_interpreter(folder / "python")
     own = folder / "own"
     own.mkdir()
     os.chown(own, nobody.pw_uid, nobody.pw_gid)
     for _ in range(2):
         owner, urls = start_owner(
-            own, interpreter=interpreter, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[]
+            own,
+            interpreter=str(interpreter),
+            env={"LD_LIBRARY_PATH": str(folder / "python" / "lib")},
+            user=nobody.pw_uid,
+            group=nobody.pw_gid,
+            extra_groups=[],
         )
         assert await value(urls[0], "SELECT 1") == 1
         assert Redis.from_url(urls[1]).ping()
@@ -80,17 +81,16 @@ async def test_an_ordinary_user_needs_nothing_special(folder: Path) -> None:
     assert {path.stat().st_uid for path in own.rglob("*")} == {nobody.pw_uid}
 
 
-def can_run(interpreter: str, user: pwd.struct_passwd) -> bool:
-    try:
-        ran = subprocess.run(
-            [interpreter, "-c", "import asyncpg, redis"],
-            user=user.pw_uid,
-            group=user.pw_gid,
-            cwd="/",
-            env={"PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        return False
-    return ran.returncode == 0
+def reachable_interpreter(prefix: Path) -> Path:
+    """This interpreter where every user may run it; its own place may lie below a closed home."""
+    own = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib"))
+    shutil.copytree(
+        library,
+        prefix / "lib" / library.name,
+        ignore=shutil.ignore_patterns("site-packages", "test", "__pycache__", "config-*"),
+    )
+    for shared in library.parent.glob(f"libpython{sysconfig.get_python_version()}*.so*"):
+        shutil.copy(shared, prefix / "lib")
+    (prefix / "bin").mkdir()
+    return Path(shutil.copy(own, prefix / "bin"))
