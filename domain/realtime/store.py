@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 from domain.clock import Clock
 from domain.errors import NotFound, Unavailable
 from domain.ids import SubjectId, TenantId
 from domain.realtime.catchup import Page
-from domain.realtime.model import Entry, Position, SubjectTopic, Topic, UpdateKind
+from domain.realtime.model import Entry, Position, SubjectTopic, TenantTopic, Topic, UpdateKind
 from domain.realtime.multiplexer import Confirmed, Published
 from domain.realtime.service import Rows
 from domain.storage import keys
@@ -227,30 +228,27 @@ class RedisLink:
 
 
 class RedisConnection:
-    """One connection to the channels; it knows which topic each of them stands for."""
+    """One connection to the channels.
+
+    The topic is read from the channel's name: a confirmation counts even when its topic has been left meanwhile.
+    """
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._topics: dict[str, Topic] = {}
 
     async def subscribe(self, topics: Sequence[Topic]) -> None:
         """Ask for `topics`; each is confirmed by its own event."""
-        self._topics.update({_channel(topic).name: topic for topic in topics})
         await self._listener.subscribe([_channel(topic) for topic in topics])
 
     async def unsubscribe(self, topics: Sequence[Topic]) -> None:
         """Ask for `topics` no longer."""
-        for topic in topics:
-            self._topics.pop(_channel(topic).name, None)
         await self._listener.unsubscribe([_channel(topic) for topic in topics])
 
     async def receive(self) -> Confirmed | Published:
-        """The next event about a topic that is asked for."""
+        """The next event; a message that nobody of this service wrote is left out."""
         while True:
             event = await self._listener.receive()
-            topic = self._topics.get(event.channel)
-            if topic is None:
-                continue
+            topic = _topic(event.channel)
             if isinstance(event, Subscribed):
                 return Confirmed(topic)
             if entry := _parsed(event.payload, topic):
@@ -267,6 +265,11 @@ def _channel(topic: Topic) -> RedisChannel:
     if isinstance(topic, SubjectTopic):
         return keys.user_channel(topic.tenant, topic.subject)
     return keys.tenant_channel(topic.tenant)
+
+
+def _topic(channel: str) -> Topic:
+    tenant, _, subject = channel.partition("{")[2].removesuffix("}").partition("/")
+    return SubjectTopic(TenantId(tenant), SubjectId(UUID(subject))) if subject else TenantTopic(TenantId(tenant))
 
 
 def _entry(raw: StreamEntry, sequence_bits: int = 0) -> Entry:
