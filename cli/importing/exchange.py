@@ -8,7 +8,7 @@ from typing import Final
 
 from cli.importing.items import NO_GENRES
 from cli.importing.records import EventRules, ImportedEvent, ImportedItem, RejectedRow
-from cli.importing.tables import Cells, Numbered, rows_of
+from cli.importing.tables import Cells, Lines, Numbered, header_of, rows_of
 from domain.catalog.model import ItemKind, require_item_id
 from domain.errors import ValidationFailed
 
@@ -45,11 +45,10 @@ def read_atomic(path: Path) -> Iterator[Numbered]:
         ValidationFailed: the header does not name columns as `name:type`.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        header = next(reader, None)
-        if not header:
-            raise ValidationFailed(f"{path.name} is empty; its first line names the columns")
-        yield from rows_of(reader, [_name(column, path.name) for column in header], path.name)
+        lines = Lines(file)
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        names = [_name(column, path.name) for column in header_of(reader, path.name)]
+        yield from rows_of(reader, lines, names, path.name)
 
 
 def rating_of(rules: EventRules, cells: Cells) -> ImportedEvent:

@@ -2,9 +2,11 @@
 
 import math
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
@@ -137,9 +139,11 @@ def parse_time(cell: object, field: str) -> datetime | None:
     """
     if cell is None or cell == "":
         return None
-    if isinstance(cell, datetime):
-        return _utc(cell)
     try:
+        if isinstance(cell, datetime):
+            return _utc(cell)
+        if isinstance(cell, date):
+            return datetime.combine(cell, time(), UTC)
         if isinstance(cell, str):
             text = cell.strip()
             if _NUMBER.fullmatch(text) is None:
@@ -152,10 +156,21 @@ def parse_time(cell: object, field: str) -> datetime | None:
     raise ValidationFailed(_time_hint(cell), field=field)
 
 
+def require_distinct(columns: Sequence[str], source: str) -> None:
+    """Refuse a file in which one column would hide another of the same name; columns without a name hide nothing.
+
+    Raises:
+        ValidationFailed: two have the same name.
+    """
+    name, count = Counter(filter(None, columns)).most_common(1)[0] if any(columns) else ("", 0)
+    if count > 1:
+        raise ValidationFailed(f"{source} has two columns '{shown(name)}'", field=name)
+
+
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """The end of a sentence that names the nearest of `known`, or nothing when none is near."""
     near = get_close_matches(word.lower(), known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return f"; did you mean '{shown(near[0])}'?" if near else ""
 
 
 def shown(text: object) -> str:
@@ -203,7 +218,9 @@ def _value(cell: object) -> float | None:
     if cell is None or cell == "":
         return None
     try:
-        number = math.nan if isinstance(cell, bool) or not isinstance(cell, str | int | float) else float(cell)
+        number = (
+            math.nan if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal) else float(cell)
+        )
     except (ValueError, OverflowError):
         number = math.nan
     if not abs(number) <= VALUE_BOUND:

@@ -2,55 +2,103 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeAlias
 
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
-
-from cli.importing.records import RejectedRow
+from cli.importing.records import RejectedRow, require_distinct
 from domain.errors import ValidationFailed
 
 Cells: TypeAlias = Mapping[str, Any]
 Numbered: TypeAlias = tuple[int, Cells] | RejectedRow
 Reader: TypeAlias = Callable[[Path], Iterator[Numbered]]
 
-BATCH_ROWS: Final = 10_000
 HEADED: Final = ("csv", "recbole")
 """Formats whose first line names the columns."""
+RECORD_LINES: Final = 500
+"""More lines than this are no quoted cell but a quote that somebody forgot to close."""
+
+
+class Lines:
+    """The lines of a file, of which all but the first of the current record can be given back to be read again."""
+
+    def __init__(self, file: Iterable[str]) -> None:
+        self.first = 1
+        self._file = iter(file)
+        self._again: deque[str] = deque()
+        self._record: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if len(self._record) == RECORD_LINES:
+            raise StopIteration
+        line = self._again.popleft() if self._again else next(self._file)
+        self._record.append(line)
+        return line
+
+    def begin(self) -> None:
+        """The next line starts a record; its number becomes `first`."""
+        self.first += len(self._record)
+        self._record.clear()
+
+    def give_back(self) -> None:
+        """Let the record end after its first line."""
+        self._again.extendleft(reversed(self._record[1:]))
+        del self._record[1:]
 
 
 def read_csv(path: Path) -> Iterator[Numbered]:
     """The rows below the header of a CSV file in UTF-8; broken characters stay in their cells, to be refused there.
 
     Raises:
-        ValidationFailed: there is no header.
+        ValidationFailed: the header names no columns, or one of them twice.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
+        lines = Lines(file)
+        reader = csv.reader(lines, strict=True)
+        names = header_of(reader, path.name)
+        yield from rows_of(reader, lines, names, path.name)
+
+
+def header_of(reader: Iterator[list[str]], source: str) -> list[str]:
+    """The names of the columns, which the first line of the file holds.
+
+    Raises:
+        ValidationFailed: there are none, or one stands there twice.
+    """
+    try:
         header = next(reader, None)
-        if not header:
-            raise ValidationFailed(f"{path.name} is empty; its first line names the columns")
-        names = [name.strip() for name in header]
-        yield from rows_of(reader, names, path.name)
+    except csv.Error as error:
+        raise ValidationFailed(f"{source}: the header is not valid CSV: {error}") from error
+    if not header:
+        raise ValidationFailed(f"{source} is empty; its first line names the columns")
+    names = [name.strip() for name in header]
+    require_distinct(names, source)
+    return names
 
 
-def rows_of(reader: Any, names: Sequence[str], source: str) -> Iterator[Numbered]:
-    """The rows that a `csv.reader` still has, under these names of columns."""
+def rows_of(reader: Iterator[list[str]], lines: Lines, names: Sequence[str], source: str) -> Iterator[Numbered]:
+    """The rows that a `csv.reader` of `lines` still has, under these names of columns.
+
+    A quote that is never closed costs the row in which it stands, not those that a parser takes for part of its cell.
+    """
     while True:
-        line = reader.line_num + 1
+        lines.begin()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield RejectedRow(line, f"is not valid CSV: {error}", source=source)
+            lines.give_back()
+            yield RejectedRow(lines.first, f"is not valid CSV: {error}", source=source)
             continue
         if len(cells) == len(names):
-            yield line, dict(zip(names, cells, strict=True))
+            yield lines.first, dict(zip(names, cells, strict=True))
         elif cells:
-            yield RejectedRow(line, f"has {len(cells)} cells where the header has {len(names)}", source=source)
+            yield RejectedRow(lines.first, f"has {len(cells)} cells where the header has {len(names)}", source=source)
 
 
 def read_jsonl(path: Path) -> Iterator[Numbered]:
@@ -75,23 +123,20 @@ def read_parquet(path: Path) -> Iterator[Numbered]:
     """The rows of a Parquet file, numbered from 1.
 
     Raises:
-        ValidationFailed: it is no Parquet file.
+        ValidationFailed: it is no Parquet file, or it is damaged.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            batches = file.iter_batches(BATCH_ROWS)
-            yield from enumerate((cells for batch in batches for cells in batch.to_pylist()), start=1)
-    except ArrowException as error:
-        raise ValidationFailed(f"{path.name} is not a Parquet file that can be read: {error}") from error
+    # Slow to load and of no use to the other formats.
+    from cli.importing.parquet import read_rows
+
+    yield from read_rows(path)
 
 
 def count_rows(path: Path, format_name: str) -> int | None:
     """How many rows a file has, for a progress bar; for text about as many as lines, None where it cannot be told."""
     if format_name == "parquet":
-        try:
-            return int(pq.read_metadata(path).num_rows)
-        except ArrowException:
-            return None
+        from cli.importing.parquet import count
+
+        return count(path)
     with path.open(encoding="utf-8", errors="replace") as file:
         return max(_lines(file) - (format_name in HEADED), 0)
 

@@ -1,6 +1,5 @@
 """What a catalogue item is and when one is valid, so that every way in (API, import, demo) obeys the same rules."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -179,7 +178,8 @@ def _require_attribute_value(value: object, field_name: str) -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, int | float):
-        _require(math.isfinite(value) and abs(value) <= NUMBER_BOUND, "is not a number within ±(2^53 - 1)", field_name)
+        # False for NaN too; a finiteness test would first turn the number into a float, which a long integer overflows.
+        _require(abs(value) <= NUMBER_BOUND, "is not a number within ±(2^53 - 1)", field_name)
         return
     if not isinstance(value, str):
         raise ValidationFailed("must be text, a number or true/false", field=field_name)
