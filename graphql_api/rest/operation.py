@@ -14,6 +14,7 @@ from graphql_api.auth import Principal, Scope, refusal
 Body = TypeVar("Body", bound=BaseModel)
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+USER_ID: Final[Mapping[str, str]] = {"userId": "The id by which your product knows the person."}
 
 
 class NoBody(BaseModel):

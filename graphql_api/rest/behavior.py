@@ -1,6 +1,6 @@
-"""The documented payloads, checked, and what they mean to the services."""
+"""Behaviour over REST: reports of what people did, and of what they did with a recommended item."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -15,22 +15,14 @@ from domain.behavior.model import (
     Interaction,
     InteractionAction,
     Project,
+    Receipt,
     Sentiment,
 )
-from domain.catalog.model import ItemKind
 from domain.ids import ItemId
-from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose, PrivacyLevel
-from domain.privacy.receipts import Evidence
-from domain.recommendations.page import PAGE_LIMIT, RecommendationRequest
-from domain.recommendations.paging import NOTHING_SHOWN, Shown
-from graphql_api.rest.fields import ItemIdText, Moment, Name, Number, RequestPart, Scalar, Text, UserIdText
+from graphql_api.auth import Scope
+from graphql_api.rest.fields import AnswerPart, ItemIdText, Moment, Name, Number, RequestPart, Scalar, Text, UserIdText
+from graphql_api.rest.operation import Call, Operation
 
-MAX_EXCLUDED = 500
-MAX_CURSOR = 4096
-LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 ._:/+-]{0,63}$"
-JURISDICTION_PATTERN = r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?$"
-
-Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
 Comment = Annotated[str, StringConstraints(max_length=MAX_COMMENT, pattern=r"^[^\u0000]*$")]
 Attributes = Annotated[dict[Name, Scalar], Field(max_length=MAX_ATTRIBUTES)]
 
@@ -119,44 +111,6 @@ class LearnPreferencesRequest(RequestPart):
         )
 
 
-class RecommendationOptions(RequestPart):
-    """Which list is wanted."""
-
-    limit: int = Field(10, ge=1, le=PAGE_LIMIT, description="Page length.")
-    device: Text | None = Field(None, description="What the list is shown on.")
-    kind: ItemKind | None = Field(None, description="Only items of this kind.")
-    exclude: tuple[ItemIdText, ...] = Field(
-        (), max_length=MAX_EXCLUDED, description="Ids of items that must not appear."
-    )
-    after: Annotated[str, StringConstraints(min_length=1, max_length=MAX_CURSOR)] | None = Field(
-        None, description="`next` of the page before."
-    )
-    include_seen: bool = Field(default=False, description="Items that the person used may appear again.")
-    personalized: bool = Field(default=True, description="False asks for the answer without the person's data.")
-
-
-class RecommendationsRequest(RequestPart):
-    """What `recommendations` takes."""
-
-    user_id: UserIdText
-    context: Text | None = Field(None, description="Where the list is shown, such as `video_creation`.")
-    options: RecommendationOptions = RecommendationOptions()
-
-    def meaning(self) -> RecommendationRequest:
-        """The request. Raises `ValidationFailed` if `after` is no cursor."""
-        wanted = self.options
-        return RecommendationRequest(
-            kind=wanted.kind,
-            surface=self.context,
-            device=wanted.device,
-            first=wanted.limit,
-            after=NOTHING_SHOWN if wanted.after is None else Shown.parse(wanted.after, "options.after"),
-            exclude=frozenset(map(ItemId, wanted.exclude)),
-            include_seen=wanted.include_seen,
-            personalized=wanted.personalized,
-        )
-
-
 class TrackInteractionRequest(RequestPart):
     """What `track-interaction` takes."""
 
@@ -180,37 +134,84 @@ class TrackInteractionRequest(RequestPart):
         )
 
 
-class ConsentBody(RequestPart):
-    """One decision of a person about the use of their data, and how it was taken."""
+class ReceiptAnswer(AnswerPart):
+    """Events that are stored for certain."""
 
-    granted: bool = Field(description="Agreed, or withdrawn.")
-    policy_version: Label = Field(description="The privacy policy that was shown.")
-    purposes: frozenset[ConsentPurpose] | None = Field(
-        None,
-        min_length=1,
-        description="What it is about. Absent: agreeing means every purpose that observes, withdrawing means all.",
+    accepted: int = Field(description="Events written by this call.")
+    duplicates: int = Field(description="Events that were there already.")
+    version: int = Field(description="The person's version; live updates carry the same number.")
+    event_ids: list[UUID] = Field(description="The id of every event of the report, in its order.")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """The receipt as clients see it."""
+        return cls(
+            accepted=receipt.accepted,
+            duplicates=receipt.duplicates,
+            version=receipt.version,
+            event_ids=list(receipt.event_ids),
+        )
+
+
+async def learn_preferences(call: Call, body: LearnPreferencesRequest) -> ReceiptAnswer:
+    """Store a report of behaviour."""
+    tenant, user = call.reach(body.user_id)
+    return ReceiptAnswer.of(
+        await call.services.behavior.learn_preferences(tenant, user, body.meaning(), call.idempotency_key)
     )
-    source: Label = Field("api", description="Where it was said, such as `settings-page`.")
-    jurisdiction: Annotated[str, StringConstraints(pattern=JURISDICTION_PATTERN)] = Field(
-        "", description="ISO 3166 code such as `DE` or `US-CA`; empty if unknown."
+
+
+async def track_interaction(call: Call, body: TrackInteractionRequest) -> ReceiptAnswer:
+    """Store what a person did with a recommended item."""
+    tenant, user = call.reach(body.user_id)
+    return ReceiptAnswer.of(
+        await call.services.behavior.track_interaction(tenant, user, body.meaning(), call.idempotency_key)
     )
-    legal_basis: Label = Field("consent", description="What makes the processing lawful.")
-
-    @property
-    def decided(self) -> frozenset[ConsentPurpose]:
-        """The purposes, where none were named those that the decision means."""
-        return self.purposes or (OBSERVED_PURPOSES if self.granted else frozenset(ConsentPurpose))
-
-    def evidence(self) -> Evidence:
-        """How the decision was taken."""
-        return Evidence(self.policy_version, self.source, self.jurisdiction, self.legal_basis)
 
 
-class PrivacyRequest(RequestPart):
-    """What `privacy` takes: a level, a decision about consent, or both; the level is applied first."""
-
-    user_id: UserIdText
-    privacy_level: PrivacyLevel | None = Field(
-        None, description="`strict` withdraws every consent to being observed; the other levels grant none."
-    )
-    consent: ConsentBody | None = None
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    Operation(
+        name="learnPreferences",
+        method="POST",
+        path="/learn-preferences",
+        summary="Learn from user behavior",
+        description="Stores what a person did, made and said. The answer comes after the commit; the next "
+        "recommendation reflects it.",
+        body=LearnPreferencesRequest,
+        answer=ReceiptAnswer,
+        scope=Scope.EVENTS_WRITE,
+        successor="Mutation.learnPreferences",
+        handle=learn_preferences,
+        idempotent_by_key=True,
+        statuses={200: "The events are stored for certain."},
+        failures=("CONSENT_REQUIRED",),
+        example={
+            "userId": "user_123",
+            "behaviorData": {
+                "actions": [
+                    {"type": "project_created", "feature": "video_editor"},
+                    {"type": "template_used", "feature": "modern_template"},
+                ],
+                "projects": [{"visualStyle": "modern", "category": "business", "duration": 30}],
+                "feedback": [{"type": "visual", "sentiment": "positive", "aspect": "style"}],
+                "sessionId": "session_123",
+            },
+        },
+    ),
+    Operation(
+        name="trackInteraction",
+        method="POST",
+        path="/track-interaction",
+        summary="Track recommendation interaction",
+        description="Stores what a person did with a recommended item; the next list reflects it.",
+        body=TrackInteractionRequest,
+        answer=ReceiptAnswer,
+        scope=Scope.EVENTS_WRITE,
+        successor="Mutation.trackInteraction",
+        handle=track_interaction,
+        idempotent_by_key=True,
+        statuses={200: "The interaction is stored for certain."},
+        failures=("CONSENT_REQUIRED",),
+        example={"userId": "user_123", "itemId": "modern_template", "action": "clicked", "position": 0},
+    ),
+)
