@@ -1,0 +1,63 @@
+"""The composition root: settings become stores, stores become services; the one place that sees every room."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from domain.behavior.store import TrainingLog
+from domain.bootstrap.secrets import required, role_passwords
+from domain.bootstrap.services import Services, assemble
+from domain.clock import Clock, SystemClock
+from domain.settings import Settings
+from domain.storage.postgres import Databases
+from domain.storage.roles import Role, url_as
+
+__all__ = ["Services", "WorkerServices", "migrate_database", "open_services", "open_worker"]
+
+
+@dataclass(frozen=True)
+class WorkerServices:
+    """What a worker has beside the services: the log as the trainer may see it."""
+
+    services: Services
+    training_log: TrainingLog
+
+
+async def migrate_database(
+    settings: Settings, *, target: str = "__latest__", report: Callable[[str], None] | None = None
+) -> list[str]:
+    """Bring the configured database to `target` and give each role its login; the migrations that ran."""
+    # Imported here: serving starts sooner without the migration tool.
+    from domain.storage.migrate import migrate
+
+    passwords = role_passwords(settings)
+    database_url = required(settings.database_url, "PERSONALIZATION_DATABASE_URL")
+    return await migrate(database_url, passwords, target=target, report=report or (lambda _step: None))
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
+    """The services of an API process or a command, closed with the block."""
+    async with AsyncExitStack() as stack:
+        databases = await _open_databases(stack, settings, (Role.SERVICE, Role.KEYS))
+        yield await assemble(stack, settings, databases[Role.SERVICE], databases[Role.KEYS], clock or SystemClock())
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIterator[WorkerServices]:
+    """The services of a worker process, closed with the block."""
+    async with AsyncExitStack() as stack:
+        databases = await _open_databases(stack, settings, (Role.WORKER, Role.TRAINER, Role.KEYS))
+        services = await assemble(stack, settings, databases[Role.WORKER], databases[Role.KEYS], clock or SystemClock())
+        yield WorkerServices(services, TrainingLog(databases[Role.TRAINER]))
+
+
+async def _open_databases(stack: AsyncExitStack, settings: Settings, roles: tuple[Role, ...]) -> Databases:
+    database_url = required(settings.database_url, "PERSONALIZATION_DATABASE_URL")
+    passwords = role_passwords(settings)
+    databases = Databases(
+        {role: url_as(role, database_url, passwords[role]) for role in roles}, pool_size=settings.pool_size
+    )
+    await databases.open()
+    stack.push_async_callback(databases.close)
+    return databases

@@ -1,0 +1,122 @@
+"""What every room stands on: the database, Redis, the directory of people, their keys, the catalogue and the models."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from domain.bootstrap.secrets import derived, required
+from domain.catalog.service import CatalogService
+from domain.catalog.store import PostgresCatalogStore
+from domain.clock import Clock
+from domain.ids import SubjectId, TenantId
+from domain.models.service import ModelRegistry
+from domain.models.store import PostgresModelStore
+from domain.privacy.data_keys import DataKeys
+from domain.privacy.directory import SubjectDirectory
+from domain.privacy.keys import LocalKeyManagement
+from domain.privacy.model import PrivacyLevel
+from domain.privacy.receipts import PrivacyPolicy
+from domain.privacy.service import PrivacyService
+from domain.privacy.store import PostgresDirectory, PostgresPrivacyStore, PostgresVault
+from domain.realtime.bus import Bus
+from domain.realtime.metrics import RealtimeMetrics
+from domain.realtime.service import OutboxPublisher
+from domain.realtime.store import Outbox, RedisLink, RedisStreams
+from domain.settings import Settings
+from domain.storage.postgres import Database
+from domain.storage.redis import RedisStore
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the use cases stand on."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    redis: RedisStore
+    redis_url: str
+    registry: CollectorRegistry
+    outbox: Outbox
+    publisher: OutboxPublisher
+    directory: SubjectDirectory
+    keys: DataKeys
+    privacy: PrivacyService
+    catalog: CatalogService
+    models: ModelRegistry
+    bus: Bus | None
+
+
+def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, vault: Database, clock: Clock) -> Ground:
+    """The ground of one process, closed with `stack`."""
+    registry = CollectorRegistry()
+    redis_url = required(settings.redis_url, "PERSONALIZATION_REDIS_URL")
+    redis = RedisStore(redis_url, name="personalization")
+    stack.push_async_callback(redis.close)
+    outbox, streams, metrics = Outbox(database, clock), RedisStreams(redis), RealtimeMetrics(registry)
+    publisher = OutboxPublisher(outbox, streams, metrics)
+    policy = _policy(settings)
+    keys = DataKeys(PostgresVault(vault), _key_management(settings), clock)
+    directory = SubjectDirectory(
+        PostgresDirectory(database), keys, derived(settings, "identity hash"), clock, policy.beginning
+    )
+    bus = _bus(settings, redis, streams, outbox, keys, metrics)
+    if bus is not None:
+        stack.push_async_callback(bus.close)
+    return Ground(
+        settings=settings,
+        clock=clock,
+        database=database,
+        redis=redis,
+        redis_url=redis_url,
+        registry=registry,
+        outbox=outbox,
+        publisher=publisher,
+        directory=directory,
+        keys=keys,
+        privacy=PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy),
+        catalog=CatalogService(PostgresCatalogStore(database, clock), clock),
+        models=ModelRegistry(PostgresModelStore(database, clock), settings.data_dir / "models", clock),
+        bus=bus,
+    )
+
+
+def _policy(settings: Settings) -> PrivacyPolicy:
+    policy = PrivacyPolicy(
+        default_level=PrivacyLevel(settings.default_privacy_level.value), legal_basis=settings.legal_basis or ""
+    )
+    if policy.default_level is not PrivacyLevel.STRICT:
+        log.warning("collecting_by_default", level=policy.default_level, legal_basis=policy.legal_basis)
+    return policy
+
+
+def _key_management(settings: Settings) -> LocalKeyManagement:
+    return LocalKeyManagement.from_file(settings.kek_file or settings.data_dir / "keys" / "kek.txt")
+
+
+class _SealedBodies:
+    """Opens the bodies of live updates with their people's keys."""
+
+    def __init__(self, keys: DataKeys) -> None:
+        self._keys = keys
+
+    async def open(self, tenant: TenantId, subject: SubjectId, sealed: bytes) -> bytes:
+        key = await self._keys.key_for(tenant, subject)
+        return key.open("outbox", "body_sealed", sealed)
+
+
+def _bus(
+    settings: Settings,
+    redis: RedisStore,
+    streams: RedisStreams,
+    outbox: Outbox,
+    keys: DataKeys,
+    metrics: RealtimeMetrics,
+) -> Bus | None:
+    if not settings.realtime_enabled:
+        return None
+    return Bus(link=RedisLink(redis), window=streams, versions=outbox, opener=_SealedBodies(keys), metrics=metrics)

@@ -1,0 +1,116 @@
+"""The use cases of one process, each made of the stores and rooms below it."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from domain.behavior.importing import BehaviorImport
+from domain.behavior.service import BehaviorService
+from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
+from domain.bootstrap.ground import Ground, lay_ground
+from domain.bootstrap.secrets import derived
+from domain.catalog.service import CatalogService
+from domain.clock import Clock
+from domain.health import HealthService, ServingState
+from domain.ids import TenantId
+from domain.jobs.service import JobQueue
+from domain.jobs.store import ArqWaker, PostgresJobStore
+from domain.models.service import ModelRegistry
+from domain.privacy.directory import SubjectDirectory
+from domain.privacy.service import PrivacyService
+from domain.profiles.service import ProfileService
+from domain.profiles.store import PostgresProfileStore
+from domain.realtime.bus import Bus
+from domain.realtime.service import OutboxPublisher
+from domain.recommendations.service import RecommendationService
+from domain.recommendations.store import PostgresRecommendationStore
+from domain.settings import Settings
+from domain.storage.postgres import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """Every use case of one process; `bus` is None where live updates are switched off."""
+
+    clock: Clock
+    privacy: PrivacyService
+    directory: SubjectDirectory
+    catalog: CatalogService
+    behavior: BehaviorService
+    imports: BehaviorImport
+    profiles: ProfileService
+    recommendations: RecommendationService
+    models: ModelRegistry
+    jobs: JobQueue
+    job_store: PostgresJobStore
+    publisher: OutboxPublisher
+    bus: Bus | None
+    health: HealthService
+    metrics: CollectorRegistry
+
+
+async def assemble(
+    stack: AsyncExitStack, settings: Settings, database: Database, vault: Database, clock: Clock
+) -> Services:
+    """The services of one process, closed with `stack`."""
+    ground = lay_ground(stack, settings, database, vault, clock)
+    waker = ArqWaker(settings.queue_url or ground.redis_url)
+    stack.push_async_callback(waker.close)
+    job_store = PostgresJobStore(database)
+    behavior = _behavior(ground)
+    return Services(
+        clock=clock,
+        privacy=ground.privacy,
+        directory=ground.directory,
+        catalog=ground.catalog,
+        behavior=behavior,
+        imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
+        profiles=_profiles(ground),
+        recommendations=_recommendations(ground),
+        models=ground.models,
+        jobs=JobQueue(job_store, waker, clock),
+        job_store=job_store,
+        publisher=ground.publisher,
+        bus=ground.bus,
+        health=_health(ground, behavior),
+        metrics=ground.registry,
+    )
+
+
+def _behavior(ground: Ground) -> BehaviorService:
+    return BehaviorService(
+        PostgresBehaviorStore(ground.database, ground.outbox),
+        ground.privacy,
+        ground.keys,
+        ground.catalog,
+        ground.publisher,
+        derived(ground.settings, "session ids"),
+        ground.clock,
+    )
+
+
+def _profiles(ground: Ground) -> ProfileService:
+    store = PostgresProfileStore(ground.database, ground.outbox)
+    return ProfileService(store, ground.directory, ground.keys, ground.catalog, ground.publisher, ground.clock)
+
+
+def _recommendations(ground: Ground) -> RecommendationService:
+    return RecommendationService(
+        PostgresRecommendationStore(ground.database),
+        ground.directory,
+        ground.catalog,
+        ground.models,
+        ground.clock,
+        ml_enabled=ground.settings.ml_enabled,
+    )
+
+
+def _health(ground: Ground, behavior: BehaviorService) -> HealthService:
+    async def serving(tenant: TenantId) -> ServingState:
+        model, backlog = await ground.models.current(tenant), await behavior.backlog()
+        version = None if model is None else model.record.version
+        return ServingState(version, backlog.waiting, backlog.oldest_received_at)
+
+    essential, helpful = {"postgres": ground.database.ping}, {"redis": ground.redis.ping}
+    return HealthService(essential, helpful, serving, ground.clock.now)
