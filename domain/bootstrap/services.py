@@ -14,6 +14,7 @@ from domain.catalog.service import CatalogService
 from domain.clock import Clock
 from domain.health import HealthService, ServingState
 from domain.ids import TenantId
+from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
 from domain.models.service import ModelRegistry
@@ -91,7 +92,7 @@ def _behavior(ground: Ground) -> BehaviorService:
 
 
 def _profiles(ground: Ground) -> ProfileService:
-    store = PostgresProfileStore(ground.database, ground.outbox)
+    store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
     return ProfileService(store, ground.directory, ground.keys, ground.catalog, ground.publisher, ground.clock)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.catalog.model import ItemKind
+from domain.catalog.model import AttributeValue, ItemKind
 from domain.ids import ItemId, TenantId
 
 _ScalarT = TypeVar("_ScalarT", bound=np.generic)
@@ -26,13 +26,14 @@ class SnapshotRow(NamedTuple):
     available_from: datetime | None
     available_until: datetime | None
     sensitive: bool
+    attributes: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogSnapshot:
     """An immutable view of a catalogue with n items; row i of every column is the same item.
 
-    Rows are in the order of the item ids. Descriptions and attributes are left in the store.
+    Rows are in the order of the item ids. Descriptions are left in the store.
 
     Attributes:
         version: the catalogue version that it shows; it grows with every change.
@@ -46,6 +47,7 @@ class CatalogSnapshot:
         available_from: float64[n], seconds since the epoch, -inf for always.
         available_until: float64[n], seconds since the epoch, +inf for never.
         sensitive: bool[n].
+        attributes: the n mappings of named texts, numbers and booleans.
     """
 
     tenant: TenantId
@@ -60,6 +62,7 @@ class CatalogSnapshot:
     available_from: NDArray[np.float64]
     available_until: NDArray[np.float64]
     sensitive: NDArray[np.bool_]
+    attributes: tuple[Mapping[str, AttributeValue], ...]
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -106,6 +109,7 @@ def build_snapshot(tenant: TenantId, version: int, rows: Iterable[SnapshotRow]) 
         available_from=_frozen(_seconds([row.available_from for row in ordered], missing=-np.inf)),
         available_until=_frozen(_seconds([row.available_until for row in ordered], missing=np.inf)),
         sensitive=_frozen(np.array([row.sensitive for row in ordered], dtype=np.bool_)),
+        attributes=tuple(row.attributes for row in ordered),
     )
 
 

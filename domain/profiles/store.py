@@ -7,6 +7,7 @@ nothing has to time out.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from domain.ids import EventId, ItemId, SubjectId, TenantId
 from domain.profiles.service import LEARNED_FROM, MAX_ATTEMPTS, BatchOutcome, Learn, Lesson, LogRow, StoredProfile
@@ -61,12 +62,23 @@ _MARK_UNREADABLE = """
 Claim = dict[SubjectId, set[EventId]]
 
 
+class Counter(Protocol):
+    """Who counts what people take to, in the transaction that learns it."""
+
+    async def count(
+        self, tx: Transaction, tenant: TenantId, events: Sequence[tuple[SubjectId, EventId]], now: datetime
+    ) -> None:
+        """Count the people of these events for the items in them."""
+        ...
+
+
 class PostgresProfileStore:
     """Profiles and the log that they are learned from, as a `ProfileStore`."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox, counter: Counter) -> None:
         self._database = database
         self._outbox = outbox
+        self._counter = counter
 
     async def apply_batch(self, size: int, learn_from: Learn, now: datetime) -> BatchOutcome:
         """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
@@ -79,6 +91,8 @@ class PostgresProfileStore:
                 done, failed = _split(claim, lessons)
                 await self._write(tx, tenant, {s: len(events) for s, events in done.items()}, lessons, now)
                 await _mark(tx, tenant, done, failed, now)
+                learned = [(s, event) for s, events in done.items() if s in lessons for event in events]
+                await self._counter.count(tx, tenant, learned, now)
                 processed += sum(map(len, done.values()))
                 set_aside += len(failed)
                 changed[tenant] = frozenset(lessons)

@@ -17,6 +17,7 @@ class Tenant(Model):
     tenant_id = fields.CharField(max_length=256, primary_key=True)
     name = fields.TextField()
     catalog_version = fields.BigIntField()
+    rules_version = fields.BigIntField()
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -113,3 +114,42 @@ class ExperimentResultRow(Model):
 
     class Meta:
         table = "ab_test_results"
+
+
+class RuleRow(Model):
+    """One business rule of a tenant's lists."""
+
+    tenant_id = fields.TextField()
+    rule_id = fields.CharField(max_length=256, primary_key=True)
+    definition: fields.Field[dict[str, Any]] = fields.JSONField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "recommendation_rules"
+
+
+class ItemInterestRow(Model):
+    """How many people took to an item lately, fading with time; no person is named."""
+
+    tenant_id = fields.TextField()
+    item_id = fields.CharField(max_length=256, primary_key=True)
+    day = fields.FloatField()
+    week = fields.FloatField()
+    month = fields.FloatField()
+    touched_at = fields.DatetimeField()
+
+    class Meta:
+        table = "item_interest"
+
+
+class ItemPairRow(Model):
+    """How many people took to both of two items lately, fading with time; no person is named."""
+
+    tenant_id = fields.TextField()
+    item_id = fields.CharField(max_length=256, primary_key=True)
+    other_id = fields.TextField()
+    people = fields.FloatField()
+    touched_at = fields.DatetimeField()
+
+    class Meta:
+        table = "item_pairs"

@@ -137,9 +137,26 @@ class RecommendationRow(Model):
     scores: fields.Field[list[float]] = ArrayField(element_type="real")
     propensities: fields.Field[list[float]] = ArrayField(element_type="real")
     served_at = fields.DatetimeField()
+    device = fields.TextField(null=True)
+    purpose = fields.TextField(null=True)
+    local_hour = fields.SmallIntField(null=True)
+    weekday = fields.SmallIntField(null=True)
 
     class Meta:
         table = "recommendations"
+
+
+class CountedInterestRow(Model):
+    """When a person was last counted among those who took to an item, and with which other items of theirs."""
+
+    subject_id = fields.UUIDField()
+    item_id = fields.CharField(max_length=256, primary_key=True)
+    tenant_id = fields.TextField()
+    counted_at = fields.DatetimeField()
+    partners: fields.Field[list[str]] = ArrayField(element_type="text")
+
+    class Meta:
+        table = "user_interest"
 
 
 class InteractionRow(Model):

@@ -19,6 +19,7 @@ WRITES = {
 # Each index that is no primary key, and what needs it: a piece of a query and the file where it stands.
 INDEXES = {
     "ab_tests_tenant_id_key_key": ("domain/storage/migrations/sql/0001_tables.sql", "UNIQUE (tenant_id, key)"),
+    "item_pairs_frequent": ("domain/interest/store.py", "WHERE tenant_id = $1 AND people >= 4.5"),
     "jobs_unfinished": (
         "domain/jobs/store.py",
         "state IN ('queued', 'running') AND tenant_id = $1 AND kind = $2 ORDER BY created_at",

@@ -133,9 +133,10 @@ def test_the_models_hold_nothing_that_no_migration_knows(tmp_path: Path) -> None
 
 def test_a_planted_model_would_be_noticed(tmp_path: Path) -> None:
     root = copy_of_packages(tmp_path)
+    known = set((root / "domain/storage/migrations").glob("0*.py"))
     plant(root, "domain/storage/tables.py", "class Planted(Model):\n    planted_id = fields.IntField(primary_key=True)")
     assert "No changes detected" not in makemigrations(root)
-    assert len(list((root / "domain/storage/migrations").glob("0*.py"))) == 2
+    assert len(set((root / "domain/storage/migrations").glob("0*.py")) - known) == 1
 
 
 async def test_every_table_has_a_model_with_the_same_columns(owner_url: str) -> None:

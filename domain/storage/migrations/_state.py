@@ -1,6 +1,6 @@
-"""Declares tables that SQL has made, so that Tortoise knows them: it cannot write a key of two columns itself."""
+"""Declares tables and columns that SQL has made: Tortoise cannot write a key of two columns itself."""
 
-from tortoise.migrations.operations import CreateModel
+from tortoise.migrations.operations import AddField, CreateModel
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 
@@ -17,3 +17,17 @@ class DeclareTable(CreateModel):
         self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
     ) -> None:
         """Nothing to do: the SQL of the same migration drops the table."""
+
+
+class DeclareField(AddField):
+    """Adds a column to the migration state and leaves the database alone."""
+
+    async def database_forward(
+        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
+    ) -> None:
+        """Nothing to do: the SQL of the same migration made the column."""
+
+    async def database_backward(
+        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
+    ) -> None:
+        """Nothing to do: the SQL of the same migration drops the column."""
