@@ -134,6 +134,7 @@ _register(
     "Why an item is shown.",
     {
         "SIMILAR_TO_YOUR_ACTIONS": "People who acted alike took to it.",
+        "SEGMENT_FAVOURITE": "People of like taste took to it.",
         "MATCHES_PREFERENCE": "It matches what the person prefers.",
         "TRENDING": "More people than before take to it at the moment.",
         "POPULAR": "Many people take to it.",
@@ -148,6 +149,7 @@ _register(
         "FACTORS": "The trained model and the person's own actions.",
         "PREFERENCES": "The person's preferences.",
         "POPULARITY": "How many people take to it.",
+        "SEGMENT": "Segments of people with like taste.",
         "TREND": "How many people take to it lately.",
         "CATALOGUE": "The catalogue, where nothing else completed the page.",
     },

@@ -11,6 +11,7 @@ import structlog
 from domain.behavior.model import TrainingRow
 from domain.behavior.vocabulary import EVENT_TYPES
 from domain.catalog.service import CatalogService
+from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import SubjectId, TenantId
 from domain.jobs.model import Job
 from domain.jobs.service import Report
@@ -83,4 +84,10 @@ class Retraining:
             item_index=np.array(items, dtype=np.int64),
             weight=np.array(weights, dtype=np.float64),
             occurred_at=np.array(moments, dtype=np.float64),
+            item_facets=[_facets(catalog, row) for row in range(len(catalog))],
         )
+
+
+def _facets(catalog: CatalogSnapshot, row: int) -> tuple[str, ...]:
+    """Category and tags of an item, without regard to case."""
+    return tuple({name.casefold() for name in (*catalog.tags[row], catalog.category_of(row)) if name})

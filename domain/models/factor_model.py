@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 
 from domain.ids import ItemId
 from domain.models.artifact import Artifact
+from domain.models.blend import SOURCES_PARAMETER, BlendWeights
+from domain.models.checks import require_array
 from domain.models.layout import CorruptArtifact
 from domain.models.neighbours import Neighbours
+from domain.models.network import FEATURES_PARAMETER, PreferenceNetwork
+from domain.models.segments import Segments
+from domain.models.traits import ItemTraits
 
 _ABOVE_ZERO: Final = (
     "alpha",
@@ -37,9 +42,6 @@ class ServingParameters:
         recency_decay: positions after which an action counts 1/e of the newest one.
         recency_floor: share of that decay which never fades.
         popularity_strength: number of actions at which popularity and personal score weigh the same.
-        factor_weight: share of the folded-in factors in the personal score, in standard deviations.
-        together_weight: the same for items that people take to together.
-        following_weight: the same for items that follow the recent ones.
         together_decay: positions of live history after which an item counts 1/e in `together`.
         together_floor: share of that decay which never fades.
         following_decay: positions after which an item counts 1/e in `following`.
@@ -51,9 +53,6 @@ class ServingParameters:
     recency_decay: float
     recency_floor: float
     popularity_strength: float
-    factor_weight: float = 1.0
-    together_weight: float = 0.0
-    following_weight: float = 0.0
     together_decay: float = 5.0
     together_floor: float = 0.15
     following_decay: float = 5.0
@@ -73,6 +72,10 @@ class FactorModel:
         parameters: the scalars of serving.
         together: how much each item speaks for others of the same history; None if it was not computed.
         following: how much each item speaks for what comes next; None if it was not computed.
+        blend: how much each source counts; None for factors and popularity alone.
+        segments: segments of people; None if they were not computed.
+        traits: what items are and when they are used; None if that was not computed.
+        network: what reorders the best candidates; None if it does not help.
         rows: id -> row.
     """
 
@@ -85,6 +88,10 @@ class FactorModel:
     parameters: ServingParameters
     together: Neighbours | None = None
     following: Neighbours | None = None
+    blend: BlendWeights | None = None
+    segments: Segments | None = None
+    traits: ItemTraits | None = None
+    network: PreferenceNetwork | None = None
     rows: Mapping[ItemId, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,11 +115,24 @@ class FactorModel:
             algorithm=self.algorithm,
             arrays=arrays
             | _neighbour_arrays("together", self.together)
-            | _neighbour_arrays("following", self.following),
-            parameters={**hyper_parameters, **asdict(self.parameters)},
+            | _neighbour_arrays("following", self.following)
+            | self._learned_arrays(),
+            parameters={**hyper_parameters, **asdict(self.parameters), **self._names()},
             counts=counts,
             metrics=metrics,
         )
+
+    def _learned_arrays(self) -> dict[str, NDArray[Any]]:
+        parts = (self.blend, self.segments, self.traits, self.network)
+        return {name: array for part in parts if part is not None for name, array in part.arrays().items()}
+
+    def _names(self) -> dict[str, str]:
+        names: dict[str, tuple[str, ...]] = {}
+        if self.blend is not None:
+            names[SOURCES_PARAMETER] = self.blend.sources
+        if self.network is not None:
+            names[FEATURES_PARAMETER] = self.network.features
+        return {parameter: ",".join(values) for parameter, values in names.items()}
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> "FactorModel":
@@ -127,13 +147,26 @@ class FactorModel:
         blob, offsets, kinds, factors, popularity, trend = (artifact.arrays[name] for name in _ARRAYS)
         item_ids = _unpacked(blob, offsets)
         count = len(item_ids)
-        _require_array("item_kinds", kinds, np.int8, (count,))
-        _require_array("item_factors", factors, np.float32, (count, factors.shape[-1] if factors.ndim else 0))
-        _require_array("popularity", popularity, np.float32, (count,))
-        _require_array("trend", trend, np.float32, (count,))
+        require_array("item_kinds", kinds, np.int8, (count,))
+        require_array("item_factors", factors, np.float32, (count, factors.shape[-1] if factors.ndim else 0))
+        require_array("popularity", popularity, np.float32, (count,))
+        require_array("trend", trend, np.float32, (count,))
         parameters = _serving_parameters(artifact.parameters)
-        together, following = (_neighbours(artifact, name, count) for name in ("together", "following"))
-        model = cls(artifact.algorithm, item_ids, kinds, factors, popularity, trend, parameters, together, following)
+        model = cls(
+            algorithm=artifact.algorithm,
+            item_ids=item_ids,
+            item_kinds=kinds,
+            factors=factors,
+            popularity=popularity,
+            trend=trend,
+            parameters=parameters,
+            together=_neighbours(artifact, "together", count),
+            following=_neighbours(artifact, "following", count),
+            blend=BlendWeights.restored(artifact.arrays, artifact.parameters.get(SOURCES_PARAMETER)),
+            segments=Segments.restored(artifact.arrays, count, factors.shape[1]),
+            traits=ItemTraits.restored(artifact.arrays, count),
+            network=PreferenceNetwork.restored(artifact.arrays, artifact.parameters.get(FEATURES_PARAMETER)),
+        )
         if len(model.rows) != count:
             raise CorruptArtifact("a model names an item twice")
         return model
@@ -150,8 +183,8 @@ def _neighbours(artifact: Artifact, name: str, count: int) -> Neighbours | None:
     if rows is None or weights is None:
         return None
     shape = (count, rows.shape[-1] if rows.ndim else 0)
-    _require_array(f"{name}_rows", rows, np.int32, shape)
-    _require_array(f"{name}_weights", weights, np.float32, shape)
+    require_array(f"{name}_rows", rows, np.int32, shape)
+    require_array(f"{name}_weights", weights, np.float32, shape)
     if rows.size and not (int(rows.min()) >= 0 and int(rows.max()) < count):
         raise CorruptArtifact(f"a model's array {name}_rows names an item that it does not have")
     return Neighbours(rows, weights)
@@ -165,8 +198,8 @@ def _packed(item_ids: Sequence[ItemId]) -> tuple[NDArray[np.uint8], NDArray[np.i
 
 
 def _unpacked(blob: NDArray[Any], offsets: NDArray[Any]) -> tuple[ItemId, ...]:
-    _require_array("item_id_bytes", blob, np.uint8, (blob.size,))
-    _require_array("item_id_offsets", offsets, np.int64, (max(offsets.size, 1),))
+    require_array("item_id_bytes", blob, np.uint8, (blob.size,))
+    require_array("item_id_offsets", offsets, np.int64, (max(offsets.size, 1),))
     if offsets[0] != 0 or offsets[-1] != blob.size or np.any(offsets[1:] <= offsets[:-1]):
         raise CorruptArtifact("a model's item ids do not fill their bytes")
     text, bounds = blob.tobytes(), offsets.tolist()
@@ -174,13 +207,6 @@ def _unpacked(blob: NDArray[Any], offsets: NDArray[Any]) -> tuple[ItemId, ...]:
         return tuple(ItemId(text[a:b].decode()) for a, b in pairwise(bounds))
     except UnicodeDecodeError as error:
         raise CorruptArtifact("a model's item ids are not text") from error
-
-
-def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise CorruptArtifact(f"a model's array {name} has the wrong type or shape")
-    if dtype is np.float32 and not np.isfinite(array).all():
-        raise CorruptArtifact(f"a model's array {name} holds a value that is not finite")
 
 
 def _serving_parameters(parameters: Mapping[str, str | int | float | None]) -> ServingParameters:

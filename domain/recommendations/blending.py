@@ -1,31 +1,38 @@
-"""Personal score and popularity in one number, weighed by how much is known of the user.
+"""All sources of a score in one number, weighed by how much is known of the user.
 
 On MovieLens popularity alone beats fold-in for users of whom a few random actions are known, and a blend beats both;
-so the weight of popularity starts at 1 for an unknown user and falls as history grows.
-Personal scores count in standard deviations and popularity in logarithms of people; neither depends on the size of the
-catalogue, and popularity falls silent by itself where all items are equally popular.
+so what each source counts depends on the length of the history. Training learns it; without that, the weight of
+popularity starts at 1 for an unknown user and falls as history grows, and the rest is the factors'.
 
-The personal score itself is a weighed sum of standardized parts: the folded-in factors, the items that people take to
-together with those of the history, and the items that follow the recent ones. Training learns the weights.
+Sources count in standard deviations and popularity in logarithms of people; neither depends on the size of the
+catalogue, and popularity falls silent by itself where all items are equally popular.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.models.blend import POPULARITY
 from domain.models.factor_model import FactorModel
 from domain.models.neighbours import Neighbours
-from domain.recommendations.factors import FoldIn, Observations, confidence
+from domain.models.segments import Assignment
+from domain.recommendations.factors import FoldedUser, FoldIn, Observations, confidence
 from domain.recommendations.popularity import log_popularity
 
 NO_SPREAD: Final = 1e-6
-"""Personal scores closer together than this are rounding noise and say nothing."""
+"""Scores closer together than this are rounding noise and say nothing."""
 
 NEIGHBOUR_HISTORY: Final = 200
 """The latest liked items whose neighbours count; older ones have faded to the floor."""
+
+FACTORS: Final = "factors"
+TOGETHER: Final = "together"
+FOLLOWING: Final = "following"
+SEGMENT: Final = "segment"
+TREND: Final = "trend"
 
 
 def popularity_weight(actions: int, popularity_strength: float) -> float:
@@ -36,45 +43,82 @@ def popularity_weight(actions: int, popularity_strength: float) -> float:
     return popularity_strength / (popularity_strength + actions)
 
 
+Contributions = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What one source says of all n items.
+
+    Attributes:
+        source: its name.
+        raw: float32[n], in its own units.
+        contributions: answers for rows, int64[k], with what each item of the history adds to `raw`, float64[k, h]; None
+            if the source does not speak of the history item by item.
+        mean: of `raw`.
+        spread: the standard deviation of `raw`.
+        weight: its share in the blend, in standard deviations.
+    """
+
+    source: str
+    raw: NDArray[np.float32]
+    contributions: Contributions | None = None
+    mean: float = 0.0
+    spread: float = 1.0
+    weight: float = 0.0
+
+    @property
+    def scale(self) -> float:
+        """What `raw` is multiplied by in the blended score."""
+        return self.weight / self.spread
+
+    def standardized(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What it says of some items in standard deviations above the mean, float32[k]."""
+        return np.asarray((self.raw[rows] - np.float32(self.mean)) / np.float32(self.spread), dtype=np.float32)
+
+    def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What it adds to the blended score of some items, against the average item, float32[k]."""
+        return np.float32(self.weight) * self.standardized(rows)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """The model's opinion of all its n items for one user.
 
     Attributes:
         blended: float32[n], around 0 for the average item.
-        popularity_weight: share of popularity in it, in (0, 1].
-        personal: the parts of the personal score that it was blended from; empty where nothing personal was said.
-        history: int64[h], the items behind the personal score.
+        popularity_weight: share of popularity in it, in [0, 1].
+        parts: the other sources that tell items apart, those without weight included.
+        history: int64[h], the items behind the personal ones.
+        segment: the segment of the user; None if nothing is known of them or the model has none.
     """
 
     blended: NDArray[np.float32]
     popularity_weight: float
-    personal: tuple["PersonalPart", ...]
+    parts: tuple[Part, ...]
     history: NDArray[np.int64]
+    segment: Assignment | None = None
+
+    @property
+    def personal(self) -> tuple[Part, ...]:
+        """The parts that speak of the history and count."""
+        return tuple(part for part in self.parts if part.contributions is not None and part.weight > 0)
+
+    def gains(self, source: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What one source adds to the blended score of some items, against the average item, float32[k]."""
+        total = np.zeros(len(rows), dtype=np.float32)
+        for part in self.parts:
+            if part.source == source and part.weight > 0:
+                total += part.gains(rows)
+        return total
 
     def contributions(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """How much each item of the history adds to the blended score of each item in `rows`, float64[k, h]."""
         total = np.zeros((len(rows), len(self.history)))
-        for part in self.personal:
-            total += part.scale * part.contributions(rows)
+        for part in self.parts:
+            if part.contributions is not None and part.weight > 0:
+                total += part.scale * part.contributions(rows)
         return total
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PersonalPart:
-    """One source of the personal score.
-
-    Attributes:
-        raw: float32[n], what the source says in its own units.
-        weight: its share, in standard deviations.
-        contributions: answers for rows, int64[k], with what each item of the history adds to `raw`, float64[k, h].
-        scale: what `raw` is multiplied by in the blended score.
-    """
-
-    raw: NDArray[np.float32]
-    weight: float
-    contributions: Callable[[NDArray[np.int64]], NDArray[np.float64]]
-    scale: float = 0.0
 
 
 class Scorer:
@@ -85,54 +129,64 @@ class Scorer:
         self._parameters = model.parameters
         self.fold_in = FoldIn(model.factors, model.parameters.regularization)
         self.popularity = log_popularity(model.popularity)
+        self._trend = _measured(Part(TREND, log_popularity(model.trend)))
+        segments = model.segments
+        favourites = [] if segments is None else [log_popularity(liked) for liked in segments.favourites]
+        self._favourites = [_measured(Part(SEGMENT, liked)) for liked in favourites]
 
     def scores(self, observations: Observations) -> Scores:
-        """Blend the personal scores of a user with popularity."""
-        if observations.liked == 0:
-            return self._impersonal(observations)
-        parts = [scaled for part in self.parts(observations) if (scaled := _standardized(part)) is not None]
-        personal = np.zeros(len(self._model), dtype=np.float32)
-        for part in parts:
-            personal += np.float32(part.scale) * part.raw
-        spread = float(personal.std()) if len(personal) else 0.0
-        if spread < NO_SPREAD:
-            return self._impersonal(observations)
-        weight = popularity_weight(observations.liked, self._parameters.popularity_strength)
-        scale = (1.0 - weight) / spread
-        blended = np.float32(scale) * (personal - personal.mean()) + np.float32(weight) * self.popularity
-        return Scores(
-            blended=blended,
-            popularity_weight=weight,
-            personal=tuple(replace(part, scale=scale * part.scale) for part in parts),
-            history=observations.rows,
-        )
+        """Blend what the sources say of a user with popularity."""
+        user = self._folded(observations) if observations.liked else None
+        segment = None if user is None or self._model.segments is None else self._model.segments.assign(user.vector)
+        weights = self._weights(observations.liked)
+        parts = [
+            replace(part, weight=weights.get(part.source, 0.0))
+            for part in self._parts(user, segment, observations)
+            if part is not None
+        ]
+        said = [part for part in parts if part.weight > 0]
+        share = weights[POPULARITY] if said else 1.0
+        blended = np.float32(share) * self.popularity
+        for part in said:
+            blended += np.float32(part.scale) * (part.raw - np.float32(part.mean))
+        return Scores(blended, share, tuple(parts), observations.rows, segment)
 
-    def parts(self, observations: Observations) -> Iterator[PersonalPart]:
-        """What each source that the model has says of a user, in its own units."""
-        user = self.fold_in.solve(observations.rows, confidence(observations, self._parameters))
-        yield PersonalPart(
-            raw=self._model.factors @ user.vector.astype(np.float32),
-            weight=self._parameters.factor_weight,
-            contributions=lambda rows: self.fold_in.contributions(user, rows),
-        )
+    def _weights(self, liked: int) -> Mapping[str, float]:
+        if self._model.blend is not None:
+            return {POPULARITY: 0.0, **self._model.blend.of(liked)}
+        popular = popularity_weight(liked, self._parameters.popularity_strength)
+        return {POPULARITY: popular, FACTORS: 1.0 - popular}
+
+    def _folded(self, observations: Observations) -> FoldedUser:
+        return self.fold_in.solve(observations.rows, confidence(observations, self._parameters))
+
+    def _parts(
+        self, user: FoldedUser | None, segment: Assignment | None, observations: Observations
+    ) -> Iterator[Part | None]:
+        """What each source that the model has says of a user; None from one that does not tell items apart."""
+        yield self._trend
+        if user is None:
+            return
+        folded = user
+        raw = self._model.factors @ folded.vector.astype(np.float32)
+        yield _measured(Part(FACTORS, raw, lambda rows: self.fold_in.contributions(folded, rows)))
         settings = self._parameters
         if self._model.together is not None:
             strengths = _strengths(observations, settings.together_decay, settings.together_floor)
-            yield _neighbour_part(self._model.together, observations, strengths, settings.together_weight)
+            yield _neighbour_part(TOGETHER, self._model.together, observations, strengths)
         if self._model.following is not None:
             strengths = _strengths(observations, settings.following_decay, 0.0)
-            yield _neighbour_part(self._model.following, observations, strengths, settings.following_weight)
+            yield _neighbour_part(FOLLOWING, self._model.following, observations, strengths)
+        if segment is not None:
+            yield self._favourites[segment.segment]
 
-    def _impersonal(self, observations: Observations) -> Scores:
-        return Scores(self.popularity.copy(), 1.0, (), observations.rows)
 
-
-def _standardized(part: PersonalPart) -> PersonalPart | None:
-    """The part with its weight as a multiple of its standard deviation; None if it has no weight or says nothing."""
-    spread = float(part.raw.std()) if len(part.raw) else 0.0
-    if part.weight == 0 or spread < NO_SPREAD:
+def _measured(part: Part) -> Part | None:
+    """The part with its mean and spread; None if it does not tell items apart."""
+    if len(part.raw) == 0:
         return None
-    return replace(part, scale=part.weight / spread)
+    mean, spread = float(part.raw.mean()), float(part.raw.std())
+    return None if spread < NO_SPREAD else replace(part, mean=mean, spread=spread)
 
 
 def _strengths(observations: Observations, decay: float, floor: float) -> NDArray[np.float64]:
@@ -144,8 +198,8 @@ def _strengths(observations: Observations, decay: float, floor: float) -> NDArra
 
 
 def _neighbour_part(
-    neighbours: Neighbours, observations: Observations, strengths: NDArray[np.float64], weight: float
-) -> PersonalPart:
+    source: str, neighbours: Neighbours, observations: Observations, strengths: NDArray[np.float64]
+) -> Part | None:
     counting = np.flatnonzero(strengths)
     history, strong = observations.rows[counting], strengths[counting]
 
@@ -154,4 +208,4 @@ def _neighbour_part(
         total[:, counting] = neighbours.contributions(history, strong, rows)
         return total
 
-    return PersonalPart(neighbours.scores(history, strong), weight, contributions)
+    return _measured(Part(source, neighbours.scores(history, strong), contributions))

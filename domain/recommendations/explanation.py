@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from domain.ids import ItemId
 from domain.models.factor_model import FactorModel
-from domain.recommendations.blending import Scorer, Scores
+from domain.recommendations.blending import SEGMENT, TREND, Scorer, Scores
 from domain.recommendations.model import Reason, ReasonCode, Source
 from domain.recommendations.popularity import trending
 
@@ -20,6 +20,7 @@ EVIDENCE: Final = 3
 SOURCES: Final[Mapping[ReasonCode, Source]] = {
     ReasonCode.SIMILAR_TO_YOUR_ACTIONS: Source.FACTORS,
     ReasonCode.MATCHES_PREFERENCE: Source.PREFERENCES,
+    ReasonCode.SEGMENT_FAVOURITE: Source.SEGMENT,
     ReasonCode.TRENDING: Source.TREND,
     ReasonCode.POPULAR: Source.POPULARITY,
     ReasonCode.DISCOVERY: Source.CATALOGUE,
@@ -54,10 +55,9 @@ class Explainer:
             scores: what the page was ranked by.
             preferred: k entries, what preferences add to each item.
         """
-        personal = self._personal(rows, scores)
+        personal, shared = self._personal(rows, scores), self._shared(rows, scores)
         return [
-            _weighed([*personal[place], *self._popular(int(row), scores), *_wanted(preferred[place])])
-            for place, row in enumerate(rows)
+            _weighed([*personal[place], *shared[place], *_wanted(preferred[place])]) for place, row in enumerate(rows)
         ]
 
     def _personal(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
@@ -67,8 +67,7 @@ class Explainer:
         if not scores.personal or len(known) == 0:
             return reasons
         parts = scores.contributions(rows[known])
-        popular = scores.popularity_weight * self._scorer.popularity[rows[known]]
-        gains = scores.blended[rows[known]] - popular
+        gains = np.sum([part.gains(rows[known]) for part in scores.personal], axis=0)
         for place, gain, evidence in zip(
             known.tolist(), gains.tolist(), self._evidence(parts, scores.history), strict=True
         ):
@@ -83,11 +82,20 @@ class Explainer:
         for rows, positive in zip(history[strongest], adds, strict=True):
             yield tuple(self._model.item_ids[row] for row in rows[positive].tolist())
 
-    def _popular(self, row: int, scores: Scores) -> Iterator[Reason]:
-        gain = scores.popularity_weight * float(self._scorer.popularity[row]) if row >= 0 else 0.0
-        if gain > 0:
-            code = ReasonCode.TRENDING if self._trending[row] else ReasonCode.POPULAR
-            yield Reason(code, gain)
+    def _shared(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
+        """The parts of what others do: of a segment, lately, and ever."""
+        reasons: list[list[Reason]] = [[] for _ in rows]
+        known = np.flatnonzero(rows >= 0)
+        segment, trend = (scores.gains(source, rows[known]) for source in (SEGMENT, TREND))
+        popular = np.float32(scores.popularity_weight) * self._scorer.popularity[rows[known]]
+        for place, row, favoured, rising, liked in zip(
+            known.tolist(), rows[known].tolist(), segment.tolist(), trend.tolist(), popular.tolist(), strict=True
+        ):
+            if favoured > 0:
+                reasons[place].append(Reason(ReasonCode.SEGMENT_FAVOURITE, favoured))
+            if (gain := max(rising, 0.0) + max(liked, 0.0)) > 0:
+                reasons[place].append(Reason(ReasonCode.TRENDING if self._trending[row] else ReasonCode.POPULAR, gain))
+        return reasons
 
 
 def _wanted(preferred: Preferred) -> Iterator[Reason]:

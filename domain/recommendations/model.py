@@ -20,6 +20,7 @@ class Source(StrEnum):
     PREFERENCES = "preferences"
     POPULARITY = "popularity"
     TREND = "trend"
+    SEGMENT = "segment"
     CATALOGUE = "catalogue"
 
 
@@ -28,6 +29,8 @@ class ReasonCode(StrEnum):
 
     SIMILAR_TO_YOUR_ACTIONS = "SIMILAR_TO_YOUR_ACTIONS"
     MATCHES_PREFERENCE = "MATCHES_PREFERENCE"
+    SEGMENT_FAVOURITE = "SEGMENT_FAVOURITE"
+    """People of like taste took to it."""
     TRENDING = "TRENDING"
     POPULAR = "POPULAR"
     DISCOVERY = "DISCOVERY"

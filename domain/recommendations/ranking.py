@@ -19,9 +19,10 @@ from domain.recommendations.blending import Scorer, Scores
 from domain.recommendations.diversity import DEFAULT_DIVERSITY, maximal_marginal_relevance
 from domain.recommendations.eligibility import Eligibility
 from domain.recommendations.explanation import NOT_PREFERRED, SOURCES, Explainer, Preferred
-from domain.recommendations.factors import observe
+from domain.recommendations.factors import Observations, observe
 from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
 from domain.recommendations.preferences import PREFERENCE_STRENGTH, FacetIndex
+from domain.recommendations.refinement import CANDIDATES, Refinement
 from domain.recommendations.retrieval import top
 
 POOL_FACTOR: Final = 5
@@ -59,6 +60,7 @@ class Recommender:
         self._catalog = catalog
         self._model = UNTRAINED if model is None else model
         self._scorer = Scorer(self._model)
+        self._refinement = Refinement(self._model)
         self._explainer = Explainer(self._model, self._scorer)
         self._eligibility = Eligibility(catalog)
         self._model_rows = _aligned(catalog, self._model)
@@ -75,10 +77,13 @@ class Recommender:
             query: what is asked for.
             at: the moment of the request.
         """
-        scores = self._scorer.scores(observe(history, self._model.rows))
+        observations = observe(history, self._model.rows)
+        scores = self._scorer.scores(observations)
         affinity = self._facets.affinity(query.preferences) if query.preferences else None
         ranked = self._ranked(scores, affinity)
         candidates = self._eligibility.rows(at, query.kinds, _unwanted(history, query))
+        if self._refinement.helps(observations):
+            ranked = self._refined(ranked, candidates, scores, observations, at)
         page = self._reranked(ranked, candidates, query)
         reasons = self._explainer.explain(self._model_rows[page], scores, self._preferred(page, affinity, query))
         return [
@@ -106,6 +111,21 @@ class Recommender:
         ranked = blended[self._model_rows]
         ranked[self._unknown] = blended.min()
         return ranked
+
+    def _refined(
+        self,
+        ranked: NDArray[np.float32],
+        candidates: NDArray[np.int64],
+        scores: Scores,
+        observations: Observations,
+        at: datetime,
+    ) -> NDArray[np.float32]:
+        """The scores with those of the best candidates lifted by the network, float32[n]."""
+        best = candidates[top(ranked[candidates], CANDIDATES)]
+        best = best[self._model_rows[best] >= 0]
+        refined = ranked.copy()
+        refined[best] += self._refinement.lifts(scores, observations, self._model_rows[best], at.timestamp())
+        return refined
 
     def _reranked(
         self, ranked: NDArray[np.float32], candidates: NDArray[np.int64], query: RecommendationQuery

@@ -20,6 +20,8 @@ def sentence(reason: Reason, title_of: Callable[[ItemId], str]) -> str:
             return f"Because of what you did with {_named([title_of(item) for item in reason.evidence])}"
         case ReasonCode.MATCHES_PREFERENCE:
             return f"Matches your preference for {_named(reason.preferences)}"
+        case ReasonCode.SEGMENT_FAVOURITE:
+            return "People with tastes like yours use it"
         case ReasonCode.TRENDING:
             return "More and more people use it at the moment"
         case ReasonCode.POPULAR:

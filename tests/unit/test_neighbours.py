@@ -73,7 +73,9 @@ def test_scores_are_the_sum_of_contributions() -> None:
 
 
 def test_training_learns_to_trust_what_comes_next(trained: Artifact) -> None:
-    assert trained.parameters["following_weight"] > 0
+    blend = FactorModel.from_artifact(trained).blend
+    assert blend is not None
+    assert blend.of(20)["following"] > 0
     assert trained.metrics["blend_ndcg_at_10"] > 2 * trained.metrics["popularity_ndcg_at_10"]
 
 

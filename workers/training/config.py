@@ -1,10 +1,93 @@
-"""The settings of a training, typed and bounded; an unknown name or a value out of range is refused, not ignored."""
+"""The settings of a training, typed and bounded; an unknown name or a value out of range is refused, not ignored.
 
-from typing import Any, Literal
+The three documented sections are accepted as they are written in the specification, each name of theirs being another
+name of a setting; what else a training is free to choose stands beside them.
+"""
+
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from domain.errors import ValidationFailed
+
+FeatureGroup = Literal["user_actions", "content_features", "temporal_patterns"]
+GROUPS: Final[tuple[FeatureGroup, ...]] = ("user_actions", "content_features", "temporal_patterns")
+MAX_DIMENSIONS: Final = 1024
+MAX_CLUSTERS: Final = 100
+
+_STRICT: Final = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+_DOCUMENTED: Final = ConfigDict(**_STRICT, alias_generator=to_camel, populate_by_name=True)
+
+
+class PreferencePrediction(BaseModel):
+    """The network that reorders the best candidates.
+
+    Attributes:
+        type: what it is.
+        features: the groups of features that it is told.
+    """
+
+    model_config = _DOCUMENTED
+
+    type: Literal["neural_network"] = "neural_network"
+    features: tuple[FeatureGroup, ...] = Field(default=GROUPS, min_length=1)
+
+
+class UserSegmentation(BaseModel):
+    """The segments of people with like taste.
+
+    Attributes:
+        type: what finds them.
+        algorithm: how.
+        clusters: how many.
+    """
+
+    model_config = _DOCUMENTED
+
+    type: Literal["clustering"] = "clustering"
+    algorithm: Literal["kmeans"] = "kmeans"
+    clusters: int = Field(default=5, ge=1, le=MAX_CLUSTERS)
+
+
+class CollaborativeFiltering(BaseModel):
+    """The factors of items.
+
+    Attributes:
+        type: what they come from.
+        algorithm: how they are computed.
+        dimensions: how many each item has.
+    """
+
+    model_config = _DOCUMENTED
+
+    type: Literal["matrix_factorization"] = "matrix_factorization"
+    algorithm: Literal["svd", "als"] = "als"
+    dimensions: int = Field(default=50, ge=1, le=MAX_DIMENSIONS)
+
+
+class MlConfig(BaseModel):
+    """The documented configuration; a section or name that is left out keeps its default."""
+
+    model_config = _DOCUMENTED
+
+    preference_prediction: PreferencePrediction = PreferencePrediction()
+    user_segmentation: UserSegmentation = UserSegmentation()
+    collaborative_filtering: CollaborativeFiltering = CollaborativeFiltering()
+
+    def settings(self) -> dict[str, Any]:
+        """What was named, as settings of a training."""
+        named = {
+            "network_features": (self.preference_prediction, "features"),
+            "clusters": (self.user_segmentation, "clusters"),
+            "algorithm": (self.collaborative_filtering, "algorithm"),
+            "factors": (self.collaborative_filtering, "dimensions"),
+        }
+        return {
+            setting: getattr(section, name)
+            for setting, (section, name) in named.items()
+            if name in section.model_fields_set
+        }
 
 
 class TrainingConfig(BaseModel):
@@ -13,6 +96,7 @@ class TrainingConfig(BaseModel):
     Attributes:
         algorithm: how item factors are computed.
         factors: dimensions of an item.
+        factors_tried: other numbers of dimensions; the one that finds held-out items best is taken.
         regularization: ridge of every solved system.
         alpha: confidence of an average observation, relative to the 1 of "never seen".
         iterations: alternations over users and items.
@@ -20,20 +104,25 @@ class TrainingConfig(BaseModel):
         trend_half_life_days: the same for the trend.
         recency_decay: positions of live history after which an action counts 1/e of the newest one.
         recency_floor: share of that decay which never fades.
-        popularity_strength: actions at which popularity and personal score weigh the same.
+        popularity_strength: actions at which popularity and personal score weigh the same, where nothing was learned.
         neighbours: neighbours kept of each item; 0 leaves out what items say of each other.
         neighbour_items: catalogues with more items go without neighbours: the regressions behind them grow with the
             cube of it.
         together_regularization: ridge of the regression on whole histories.
-        evaluation_users: at most so many users are held out to measure the model; 0 skips the measurement.
-        seed: of the initial factors and the users held out.
+        following_support: items that followed fewer times (up to 5 for each interaction) are left out of what
+            comes next.
+        clusters: segments of people.
+        network_features: groups of features of the preference network; empty trains none.
+        evaluation_users: at most so many users are held out to choose weights and measure the model; 0 skips both.
+        seed: of the initial factors, the segments, the network and the users held out.
         threads: processor cores to use; the result does not depend on it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = _STRICT
 
-    algorithm: Literal["als"] = "als"
-    factors: int = Field(default=50, ge=1, le=1024)
+    algorithm: Literal["svd", "als"] = "als"
+    factors: int = Field(default=50, ge=1, le=MAX_DIMENSIONS)
+    factors_tried: tuple[int, ...] = Field(default=(), max_length=8)
     regularization: float = Field(default=30.0, gt=0, le=1e6)
     alpha: float = Field(default=6.0, gt=0, le=1e6)
     iterations: int = Field(default=15, ge=1, le=500)
@@ -45,6 +134,9 @@ class TrainingConfig(BaseModel):
     neighbours: int = Field(default=128, ge=0, le=4096)
     neighbour_items: int = Field(default=12_000, ge=1, le=30_000)
     together_regularization: float = Field(default=100.0, gt=0, le=1e6)
+    following_support: int = Field(default=25, ge=1, le=1_000_000)
+    clusters: int = Field(default=5, ge=1, le=MAX_CLUSTERS)
+    network_features: tuple[FeatureGroup, ...] = GROUPS
     evaluation_users: int = Field(default=1000, ge=0, le=100_000)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     threads: int = Field(default=1, ge=1, le=256)
@@ -53,11 +145,24 @@ class TrainingConfig(BaseModel):
     def parse(cls, values: dict[str, Any]) -> "TrainingConfig":
         """The config in `values`; what is not named keeps its default.
 
+        Args:
+            values: settings by name, and any of the documented sections.
+
         Raises:
-            ValidationFailed: a name is unknown or a value out of range; `field` names the first.
+            ValidationFailed: a name is unknown or a value out of range, or a setting is named in two ways; `field`
+                names the first.
         """
+        sections = {name: value for name, value in values.items() if name in _SECTIONS}
+        settings = {name: value for name, value in values.items() if name not in _SECTIONS}
         try:
-            return cls.model_validate(values)
+            documented = MlConfig.model_validate(sections).settings()
+            twice = sorted(documented.keys() & settings.keys())
+            if twice:
+                raise ValidationFailed("named in two ways", field=twice[0])
+            return cls.model_validate(settings | documented)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             raise ValidationFailed(first["msg"], field=".".join(map(str, first["loc"]))) from error
+
+
+_SECTIONS: Final = frozenset({name for field in MlConfig.model_fields for name in (field, to_camel(field))})

@@ -1,7 +1,6 @@
 """What items say of each other, as arrays that serving needs no training library for."""
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -11,9 +10,6 @@ from domain.models.neighbours import Neighbours, strongest
 from workers.training.config import TrainingConfig
 from workers.training.interactions import Interactions
 from workers.training.linear import TransitionSettings, ease, transitions
-
-NEXT: Final = TransitionSettings(support=25)
-"""Items of fewer than about five interactions have little to say of what comes next, and make most of the work."""
 
 
 def neighbours(
@@ -38,6 +34,8 @@ def neighbours(
         report(0.5)
         in_order = np.lexsort((items, interactions.last_at[liked], users))
         starts = np.flatnonzero(np.diff(users[in_order])) + 1
-        following = transitions(np.split(items[in_order], starts), interactions.item_count, NEXT)
+        # Items of few interactions have little to say of what comes next, and make most of the work.
+        settings = TransitionSettings(support=config.following_support)
+        following = transitions(np.split(items[in_order], starts), interactions.item_count, settings)
         report(1.0)
         return together, strongest(following, config.neighbours)

@@ -1,24 +1,35 @@
 """Arrays in, Artifact out: one training from canonical data to a measured model, a pure function of data and config."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
 
 from domain.errors import ValidationFailed
 from domain.models.artifact import Artifact
+from domain.models.blend import BlendWeights
 from domain.models.factor_model import FactorModel, ServingParameters
+from domain.models.network import PreferenceNetwork
 from workers.training.config import TrainingConfig
-from workers.training.evaluation import leave_last, measure
+from workers.training.evaluation import HoldOut, leave_last, measure
 from workers.training.factorization import item_factors
+from workers.training.guard import below_popularity, by_popularity
 from workers.training.interactions import Interactions, TrainingSet, canonical, item_order
 from workers.training.neighbours import neighbours
+from workers.training.network import preference_network
 from workers.training.popularity import popularity, trend
-from workers.training.weighing import weighed, weights_of
+from workers.training.segmentation import segmentation
+from workers.training.traits import traits
+from workers.training.weighing import weighed
 
 SERVING_PARAMETERS: Final = {"alpha", "regularization", "recency_decay", "recency_floor", "popularity_strength"}
-NOT_PART_OF_THE_MODEL: Final = {"algorithm", "threads"}
+NOT_PART_OF_THE_MODEL: Final = {"algorithm", "threads", "factors_tried", "network_features"}
+
+HELD_OUT_DEPTH: Final = 3
+"""Items held out of each user at most: one to measure with, and more to learn weights from."""
+
+Share = Callable[[float], None]
 
 
 class ReportProgress(Protocol):
@@ -29,8 +40,18 @@ class ReportProgress(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """What held-out items taught, and how the model did on those that taught nothing."""
+
+    config: TrainingConfig
+    metrics: dict[str, float]
+    blend: BlendWeights | None = None
+    network: PreferenceNetwork | None = None
+
+
 def train(training_set: TrainingSet, config: TrainingConfig, report_progress: ReportProgress) -> Artifact:
-    """Train a model on all the data, measured on a second one that had the last item of each user held out.
+    """Train a model on all the data, measured on a second one that had the last items of some users held out.
 
     Equal data, config and seed give equal bytes, whatever the order of the rows and the numbering of users and items.
 
@@ -41,40 +62,55 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
     interactions = canonical(training_set, config.half_life_days)
     if not np.any(interactions.weights > 0):
         raise ValidationFailed("there is nothing to learn from yet: nobody took to any item")
-    hold_out = leave_last(interactions, config.evaluation_users, config.seed)
-    metrics: dict[str, float] = {}
-    weights: dict[str, float] = {}
-    if len(hold_out.users):
-        learning, measuring = hold_out.halves()
-        report = _share(report_progress, "evaluate", 0.02, 0.40)
-        part = _model(training_set, hold_out.training, config, _first_half(report), _second_half(report))
-        part = weighed(part, learning)
-        weights = weights_of(part)
-        metrics.update(measure(part, measuring if len(measuring.users) else learning))
-    factorizing = _share(report_progress, "factorize", 0.50, 0.75)
-    relating = _share(report_progress, "relate items", 0.75, 0.98)
-    model = _model(training_set, interactions, config, factorizing, relating)
-    model = replace(model, parameters=replace(model.parameters, **weights))
+    hold_out = leave_last(interactions, config.evaluation_users, config.seed, HELD_OUT_DEPTH)
+    learned = _Learned(config, {})
+    if len(hold_out):
+        learned = _learned(training_set, hold_out, config, _share(report_progress, "evaluate", 0.02, 0.45))
+    model, silhouette = _model(
+        training_set,
+        interactions,
+        learned.config,
+        _share(report_progress, "factorize", 0.50, 0.75),
+        _share(report_progress, "relate items", 0.75, 0.98),
+    )
+    model = replace(model, blend=learned.blend, network=learned.network)
     report_progress("finish", 1.0)
     return model.to_artifact(
-        hyper_parameters=config.model_dump(exclude=SERVING_PARAMETERS | NOT_PART_OF_THE_MODEL),
+        hyper_parameters=learned.config.model_dump(exclude=SERVING_PARAMETERS | NOT_PART_OF_THE_MODEL),
         counts={"users": interactions.user_count, "items": interactions.item_count, "pairs": len(interactions)},
-        metrics=metrics,
+        metrics=learned.metrics | ({} if silhouette is None else {"segments_silhouette": silhouette}),
     )
 
 
+def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfig, report: Share) -> _Learned:
+    """Choose on one half of the held-out users, measure on the other."""
+    learning, measuring = hold_out.halves()
+    part, _ = _model(training_set, hold_out.training, config, _between(report, 0.0, 0.4), _between(report, 0.4, 0.7))
+    part = replace(part, blend=weighed(part, learning))
+    report(0.8)
+    outcome = preference_network(part, learning, config)
+    part = replace(part, network=outcome.network)
+    report(0.9)
+    measured_on = measuring if len(measuring) else learning
+    metrics = dict(measure(part, measured_on))
+    if bounds := below_popularity(metrics):
+        part = by_popularity(part, bounds)
+        metrics = dict(measure(part, measured_on))
+    metrics["network_weight"] = 0.0 if part.network is None else float(part.network.weights.max())
+    metrics["network_context"] = float(outcome.context and part.network is not None)
+    metrics |= {f"network_gain_history_{bound}": gained for bound, gained in outcome.gains.items()}
+    return _Learned(config, metrics, part.blend, part.network)
+
+
 def _model(
-    training_set: TrainingSet,
-    interactions: Interactions,
-    config: TrainingConfig,
-    factorizing: Callable[[float], None],
-    relating: Callable[[float], None],
-) -> FactorModel:
+    training_set: TrainingSet, interactions: Interactions, config: TrainingConfig, factorizing: Share, relating: Share
+) -> tuple[FactorModel, float | None]:
+    """A model without what is learned from held-out items, and how well its segments part people."""
     order = item_order(training_set)
     scale = interactions.weight_scale
     factors = item_factors(interactions, config, scale, lambda done: factorizing(done / config.iterations))
     together, following = neighbours(interactions, config, relating)
-    return FactorModel(
+    model = FactorModel(
         algorithm=config.algorithm,
         item_ids=tuple(training_set.item_ids[place] for place in order.tolist()),
         item_kinds=training_set.item_kinds[order],
@@ -91,17 +127,16 @@ def _model(
         ),
         together=together,
         following=following,
+        traits=traits(training_set, interactions),
     )
+    found = segmentation(model, interactions, config.clusters, config.seed)
+    return (model, None) if found is None else (replace(model, segments=found.segments), found.silhouette)
 
 
-def _share(report_progress: ReportProgress, stage: str, start: float, stop: float) -> Callable[[float], None]:
+def _share(report_progress: ReportProgress, stage: str, start: float, stop: float) -> Share:
     """A report of 0 to 1 as the part from `start` to `stop` of the whole."""
     return lambda done: report_progress(stage, start + (stop - start) * done)
 
 
-def _first_half(report: Callable[[float], None]) -> Callable[[float], None]:
-    return lambda done: report(0.5 * done)
-
-
-def _second_half(report: Callable[[float], None]) -> Callable[[float], None]:
-    return lambda done: report(0.5 + 0.5 * done)
+def _between(report: Share, start: float, stop: float) -> Share:
+    return lambda done: report(start + (stop - start) * done)
