@@ -77,8 +77,22 @@ class Features:
             rows: int64[k], the candidates.
             at: seconds since the epoch of the request.
         """
+        columns = self._columns(scores, observations, rows, at)
+        said = {f"{part.source}_score": part for part in scores.parts}
+        table = np.zeros((len(rows), len(names)), dtype=np.float32)
+        for place, name in enumerate(names):
+            if name in said:
+                table[:, place] = said[name].standardized(rows)
+            elif name in columns:
+                table[:, place] = columns[name]()
+        return table
+
+    def _columns(
+        self, scores: Scores, observations: Observations, rows: NDArray[np.int64], at: float
+    ) -> Mapping[str, Callable[[], Column | float]]:
+        """How each feature is computed; one that is not asked for costs nothing."""
         blend = scores.blended[rows]
-        columns: dict[str, Callable[[], Column | float]] = {
+        return {
             "blend": lambda: blend - (blend.mean() if len(blend) else np.float32(0.0)),
             "history_length": lambda: float(np.log1p(observations.liked)),
             "popularity": lambda: self._popularity[rows],
@@ -94,14 +108,6 @@ class Features:
             "weekday_sin": lambda: float(np.sin(_TURN * at / _WEEK_SECONDS)),
             "weekday_cos": lambda: float(np.cos(_TURN * at / _WEEK_SECONDS)),
         }
-        table = np.zeros((len(rows), len(names)), dtype=np.float32)
-        said = {f"{part.source}_score": part for part in scores.parts}
-        for place, name in enumerate(names):
-            if name in said:
-                table[:, place] = said[name].standardized(rows)
-            elif name in columns:
-                table[:, place] = columns[name]()
-        return table
 
     def _kind_match(self, observations: Observations, rows: NDArray[np.int64]) -> Column | float:
         """The share of each item's kind in the decayed history."""

@@ -44,6 +44,10 @@ SURE: Final = 2.0
 """Standard errors by which the network has to be better than the blend."""
 
 
+WORTH: Final = 0.01
+"""And the part of the blend's value that it has to add."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lists:
     """Candidates of k users with the item that each took to.
@@ -275,7 +279,8 @@ def _best_weight(ranks: dict[float, NDArray[np.int64]]) -> tuple[float, float]:
     best, value = 0.0, 0.0
     for weight in WEIGHTS[1:]:
         better = gain(ranks[weight]) - base
-        if better.mean() > max(value, SURE * float(better.std()) / np.sqrt(len(better))):
+        least = max(value, WORTH * float(base.mean()), SURE * float(better.std()) / np.sqrt(len(better)))
+        if better.mean() > least:
             best, value = weight, float(better.mean())
     return best, value
 

@@ -115,12 +115,12 @@ def _row(found: Examples, overall: NDArray[np.float64], *, alone: bool) -> NDArr
 
 def never_below_popularity(found: Examples, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The weights, drawn to popularity until they rank no worse than it does, float64[s]."""
-    popular = _single(found.sources, POPULARITY)
+    popular: NDArray[np.float64] = _single(found.sources, POPULARITY)
     floor = found.value(popular)
     for retreat in (0.0, *RETREATS):
         tried = (1.0 - retreat) * weights / weights.sum() + retreat * popular
         if found.value(tried) >= floor:
-            return tried
+            return np.asarray(tried, dtype=np.float64)
     return popular
 
 
