@@ -17,7 +17,7 @@ from workers.evaluation.runner import HYBRID, SHORTENED, Result, evaluate
 from workers.evaluation.sources import Gaps, ItemToItem
 from workers.evaluation.weights import Dense
 from workers.training import linear
-from workers.training.linear import ContextSettings, context, ease
+from workers.training.linear import ContextSettings, TransitionSettings, context, ease, transitions
 
 KINDS = {"popularity", "item-kNN", "BM25", "ALS", "EASE", "transitions", "context", HYBRID}
 
@@ -157,6 +157,14 @@ def test_what_stands_between_neighbours_is_found_in_their_gap() -> None:
     weights = context([np.array([0, 1, 2])] * 5 + [np.array([3, 4])] * 5, 5, settings)
     [row] = Gaps(weights, settings).scores([np.array([0, 2])])
     assert max((1, 3, 4), key=lambda item: row[item]) == 1
+
+
+def test_support_counts_what_people_did() -> None:
+    lists = [np.array([0, 1, 2])] * 3 + [np.array([3, 1])] * 2
+    weights = transitions(lists, 4, TransitionSettings(support=3))
+    assert weights[0, 1] > 0
+    assert not weights[3].any()
+    assert not weights[:, 3].any()
 
 
 def test_a_list_of_one_kind_has_no_diversity_and_another_mix_than_a_mixed_history() -> None:

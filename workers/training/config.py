@@ -109,8 +109,7 @@ class TrainingConfig(BaseModel):
         neighbour_items: catalogues with more items go without neighbours: the regressions behind them grow with the
             cube of it.
         together_regularization: ridge of the regression on whole histories.
-        following_support: items that followed fewer times (up to 5 for each interaction) are left out of what
-            comes next.
+        following_support: items with fewer interactions are left out of what follows recent ones.
         clusters: segments of people.
         network_features: groups of features of the preference network; empty trains none.
         evaluation_users: at most so many users are held out to choose weights and measure the model; 0 skips both.
@@ -134,7 +133,7 @@ class TrainingConfig(BaseModel):
     neighbours: int = Field(default=128, ge=0, le=4096)
     neighbour_items: int = Field(default=12_000, ge=1, le=30_000)
     together_regularization: float = Field(default=100.0, gt=0, le=1e6)
-    following_support: int = Field(default=25, ge=1, le=1_000_000)
+    following_support: int = Field(default=5, ge=1, le=1_000_000)
     clusters: int = Field(default=5, ge=1, le=MAX_CLUSTERS)
     network_features: tuple[FeatureGroup, ...] = GROUPS
     evaluation_users: int = Field(default=1000, ge=0, le=100_000)

@@ -43,8 +43,7 @@ class TransitionSettings:
         past_decay: positions after which the past weighs 1/e.
         future_decay: the same for the future.
         regularization: the ridge.
-        support: items predicted fewer times (up to `future` times for each interaction) get no row and no column, which
-            costs little and saves most of the work.
+        support: items with fewer interactions get no row and no column, which costs little and saves most of the work.
     """
 
     past: int = 20
@@ -52,7 +51,7 @@ class TransitionSettings:
     past_decay: float = 5.0
     future_decay: float = 2.0
     regularization: float = 20.0
-    support: int = 2
+    support: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class ContextSettings:
     width: int = 5
     decay: float = 2.0
     regularization: float = 10.0
-    support: int = 2
+    support: int = 3
 
 
 def ease(histories: csr_matrix, regularization: float) -> Matrix:
@@ -160,7 +159,7 @@ def transitions(lists: Lists, item_count: int, settings: TransitionSettings) -> 
             after = items[step : step + settings.future]
             past.add(before, np.exp(-np.arange(len(before)) / settings.past_decay))
             future.add(after, np.exp(-np.arange(len(after)) / settings.future_decay))
-    return _regress(past, future, item_count, settings.regularization, settings.support)
+    return _regress(past, future, _often(lists, item_count, settings.support), settings.regularization)
 
 
 def context(lists: Lists, item_count: int, settings: ContextSettings) -> Matrix:
@@ -184,7 +183,7 @@ def context(lists: Lists, item_count: int, settings: ContextSettings) -> Matrix:
             distances = np.concatenate((np.arange(len(before)), np.arange(len(after))))
             around.add(np.concatenate((before, after)), np.exp(-distances / settings.decay))
             centre.add(items[place : place + 1], one)
-    weights = _regress(around, centre, item_count, settings.regularization, settings.support)
+    weights = _regress(around, centre, _often(lists, item_count, settings.support), settings.regularization)
     np.fill_diagonal(weights, 0.0)
     return weights
 
@@ -208,18 +207,23 @@ class _Rows:
         return csr_matrix((weights, items, bounds), shape=(len(lengths), item_count))
 
 
-def _regress(source: _Rows, target: _Rows, item_count: int, regularization: float, support: int) -> Matrix:
-    """Ridge regression of `target` on `source`, among the items that both have often enough."""
-    inputs, outputs = source.matrix(item_count), target.matrix(item_count)
-    often = np.flatnonzero(outputs.getnnz(axis=0) >= support)
-    weights = np.zeros((item_count, item_count), dtype=np.float32)
-    if len(often):
-        inputs, outputs = inputs[:, often], outputs[:, often]
+def _often(lists: Lists, item_count: int, support: int) -> NDArray[np.bool_]:
+    """The items with at least so many interactions, bool[n]."""
+    taken = np.concatenate([*lists, np.empty(0, dtype=np.int64)])
+    return np.asarray(np.bincount(taken, minlength=item_count) >= max(support, 1))
+
+
+def _regress(source: _Rows, target: _Rows, often: NDArray[np.bool_], regularization: float) -> Matrix:
+    """Ridge regression of `target` on `source` among the items in `often`, bool[n]; zeros for the others."""
+    kept = np.flatnonzero(often)
+    weights = np.zeros((len(often), len(often)), dtype=np.float32)
+    if len(kept):
+        inputs, outputs = source.matrix(len(often))[:, kept], target.matrix(len(often))[:, kept]
         gram = _dense(inputs.T @ inputs)
         gram[np.diag_indices_from(gram)] += np.float32(regularization)
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
         solved = cho_solve(factor, _dense(inputs.T @ outputs), overwrite_b=True, check_finite=False)
-        weights[np.ix_(often, often)] = solved
+        weights[np.ix_(kept, kept)] = solved
     return weights
 
 
