@@ -34,6 +34,7 @@ class Scope(StrEnum):
     EVENTS_WRITE = "events:write"
     RECOMMENDATIONS_READ = "recommendations:read"
     PROFILE_READ = "profile:read"
+    PROFILE_WRITE = "profile:write"
     PRIVACY_WRITE = "privacy:write"
     PRIVACY_ADMIN = "privacy:admin"
     MODELS_ADMIN = "models:admin"

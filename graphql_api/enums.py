@@ -11,11 +11,13 @@ from domain.health import Status
 from domain.jobs.model import JobKind, JobState
 from domain.models.model import ModelStatus
 from domain.privacy.model import ConsentPurpose, PrivacyLevel
+from domain.profiles.model import FacetSource, Verdict
 from domain.realtime.model import ResyncReason, UpdateKind
 from domain.recommendations.model import ReasonCode, Source
 
 __all__ = [
     "ConsentPurpose",
+    "FacetSource",
     "InteractionAction",
     "ItemKind",
     "JobKind",
@@ -28,6 +30,7 @@ __all__ = [
     "Source",
     "Status",
     "UpdateKind",
+    "Verdict",
 ]
 
 
@@ -106,11 +109,32 @@ _register(
     },
 )
 _register(
+    FacetSource,
+    "FacetSource",
+    "Where a value of a profile comes from.",
+    {
+        "STATED": "The person said it.",
+        "LEARNED": "It was learned from what they did.",
+        "CORRECTED": "It was learned, and the person made it count for more or less.",
+    },
+)
+_register(
+    Verdict,
+    "PreferenceVerdict",
+    "What a person says about something that was learned of them.",
+    {
+        "WRONG": "It is not so: it is left out of profile and ranking, whatever is learned later.",
+        "MORE": "It counts twice.",
+        "LESS": "It counts half.",
+        "RESTORE": "An earlier verdict is taken back.",
+    },
+)
+_register(
     UpdateKind,
     "UpdateKind",
     "What a live update is about.",
     {
-        "PROFILE_UPDATED": "Something was learned of the person.",
+        "PROFILE_UPDATED": "Something was learned of the person, or they stated or corrected something.",
         "RECOMMENDATIONS_CHANGED": "Their list is another one now.",
         "INTERACTION_TRACKED": "Something they did was stored.",
         "CONSENT_CHANGED": "They decided anew about their data.",

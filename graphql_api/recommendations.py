@@ -108,7 +108,7 @@ class RecommendationConnection:
     recommendation_id: strawberry.ID = strawberry.field(description="Name it in `trackInteraction`.")
     model_version: str | None = strawberry.field(description="Null before the first training.")
     policy_version: str = strawberry.field(description="The rule by which the list was made.")
-    personalized: bool = strawberry.field(description="Whether the person's own actions had a part in it.")
+    personalized: bool = strawberry.field(description="Whether what the person did or stated had a part in it.")
     degraded: bool = strawberry.field(description="Whether it would be better if everything were well.")
     used_data: UsedData = strawberry.field(description="What the answer used of the person.")
 
@@ -134,7 +134,7 @@ class RecommendationConnection:
             personalized=page.personalized,
             degraded=page.degraded,
             used_data=UsedData(
-                categories=["behaviour"] if page.personalized else [],
+                categories=list(page.used),
                 purposes=["personalization"] if page.personalized else [],
                 model_version=page.model_version,
             ),

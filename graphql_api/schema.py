@@ -23,7 +23,7 @@ from graphql_api.measurement import CountedOperations, OperationMetrics
 from graphql_api.operations import OperationsMutation, OperationsQuery
 from graphql_api.privacy import PrivacyMutation, PrivacyQuery
 from graphql_api.problems import Problem
-from graphql_api.profiles import ProfileNode, ProfileQuery
+from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 
@@ -61,7 +61,9 @@ class Query(NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQ
 
 
 @strawberry.type(description="Writing; success is answered after the commit, an expected failure as a problem.")
-class Mutation(BehaviorMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation):
+class Mutation(
+    BehaviorMutation, ProfileMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation
+):
     """The nouns' mutations."""
 
 

@@ -21,6 +21,7 @@ from domain.models.service import ModelRegistry
 from domain.privacy.directory import SubjectDirectory
 from domain.privacy.service import PrivacyService
 from domain.profiles.service import ProfileService
+from domain.profiles.stating import StatingService
 from domain.profiles.store import PostgresProfileStore
 from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
@@ -41,6 +42,7 @@ class Services:
     behavior: BehaviorService
     imports: BehaviorImport
     profiles: ProfileService
+    stating: StatingService
     recommendations: RecommendationService
     models: ModelRegistry
     jobs: JobQueue
@@ -59,7 +61,7 @@ async def assemble(
     waker = ArqWaker(settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
     job_store = PostgresJobStore(database)
-    behavior = _behavior(ground)
+    behavior, stating = _behavior(ground), _stating(ground)
     return Services(
         clock=clock,
         privacy=ground.privacy,
@@ -68,7 +70,8 @@ async def assemble(
         behavior=behavior,
         imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
         profiles=_profiles(ground),
-        recommendations=_recommendations(ground),
+        stating=stating,
+        recommendations=_recommendations(ground, stating),
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
@@ -96,10 +99,16 @@ def _profiles(ground: Ground) -> ProfileService:
     return ProfileService(store, ground.directory, ground.keys, ground.catalog, ground.publisher, ground.clock)
 
 
-def _recommendations(ground: Ground) -> RecommendationService:
+def _stating(ground: Ground) -> StatingService:
+    store = PostgresProfileStore(ground.database, ground.outbox)
+    return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
+
+
+def _recommendations(ground: Ground, stating: StatingService) -> RecommendationService:
     return RecommendationService(
         PostgresRecommendationStore(ground.database),
         ground.directory,
+        stating,
         ground.catalog,
         ground.models,
         ground.clock,

@@ -114,11 +114,16 @@ class PrivacyService:
             ConsentRequired: they have not agreed to it.
             ValidationFailed: `user_id` cannot be a user id.
         """
-        subject = await self._directory.resolve(tenant, user_id)
-        if subject is None and self._policy.beginning.purposes:
-            subject = await self._directory.ensure(tenant, user_id)
+        subject = await self._agreeing(tenant, user_id)
         if subject is None or not subject.collects:
             raise ConsentRequired("This user has not agreed to behaviour being stored.", field="userId")
+        return subject
+
+    async def stating_subject(self, tenant: TenantId, user_id: UserId) -> Subject:
+        """The person who is about to state something about themselves; asks and raises as `collecting_subject` does."""
+        subject = await self._agreeing(tenant, user_id)
+        if subject is None or not subject.keeps_stated:
+            raise ConsentRequired("This user has not agreed to stated preferences being kept.", field="userId")
         return subject
 
     async def settings(self, tenant: TenantId, user_id: UserId) -> PrivacySettings:
@@ -220,6 +225,12 @@ class PrivacyService:
         for start in range(0, len(unspoken), CHUNK):
             changed |= await self._change(tenant, unspoken[start : start + CHUNK], change, evidence)
         return {user_id: changed.get(s.subject_id, s) for user_id, s in people.items()}
+
+    async def _agreeing(self, tenant: TenantId, user_id: UserId) -> Subject | None:
+        subject = await self._directory.resolve(tenant, user_id)
+        if subject is None and self._policy.beginning.purposes:
+            subject = await self._directory.ensure(tenant, user_id)
+        return subject
 
     async def _change_one(
         self,

@@ -183,9 +183,7 @@ class PostgresPrivacyStore:
     ) -> dict[SubjectId, Subject]:
         """Lock people, let `decision` look at each, write what it says; one transaction."""
         async with self._database.transaction(tenant, subjects) as tx:
-            # The lock comes in a statement of its own: only the next one sees what its holder wrote before us.
-            await tx.rows(_LOCK_SUBJECTS, tenant, list(subjects))
-            standings = await _subjects(tx, tenant, subjects)
+            standings = await locked_subjects(tx, tenant, subjects)
             decisions = {subject: decision(standing) for subject, standing in standings.items()}
             await _update(tx, tenant, [d.subject for s, d in decisions.items() if d.subject != standings[s].subject])
             await _add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
@@ -199,6 +197,15 @@ class PostgresPrivacyStore:
         async with self._database.transaction(tenant, (subject,)) as tx:
             rows = await tx.rows(_FIND_RECEIPTS, tenant, subject)
         return [_receipt(row) for row in rows]
+
+
+async def locked_subjects(
+    tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]
+) -> dict[SubjectId, Standing]:
+    """People as they are, locked until the transaction ends; whoever is gone is left out."""
+    # The lock comes in a statement of its own: only the next one sees what its holder wrote before us.
+    await tx.rows(_LOCK_SUBJECTS, tenant, list(subjects))
+    return await _subjects(tx, tenant, subjects)
 
 
 async def _wrapped_keys(

@@ -1,58 +1,111 @@
 """Learns facets from events: a pure function of the log, so that order, repetition and redelivery change nothing.
 
-Each event speaks for some values of some facets. Its say is the weight of its type, halved for every half-life that it
-is older than the person's latest event: someone who comes back after a year finds the tastes they left with. Shares are
-smoothed as a Dirichlet posterior whose prior stands for everything unseen (Gelman et al., Bayesian Data Analysis, 3.4).
+Each event speaks for some values of some facets, or against them. Its say is the weight of its type, for a rating times
+what the number says, halved for every half-life that it is older than the person's latest event: someone who comes back
+after a year finds the tastes they left with. Shares are smoothed as a Dirichlet posterior whose prior stands for
+everything unseen (Gelman et al., Bayesian Data Analysis, 3.4).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import exp2, fsum
-from typing import Any
+from typing import Any, NamedTuple
 
+from domain.behavior.ratings import RATED, rating_strengths
 from domain.behavior.vocabulary import EventType, event_type
-from domain.ids import ItemId
-from domain.profiles.model import Facet, FacetValue, ItemFacets, LoggedEvent
-
-PRIOR_WEIGHT = 2.0
-"""Evidence that unseen values start with, in units of one fresh event of weight 1."""
-
-CONFIDENCE_AT_HALF = 5.0
-"""Decayed evidence at which confidence is one half."""
+from domain.catalog.snapshot import CatalogSnapshot
+from domain.ids import EventId, ItemId
+from domain.profiles.devices import Counts, differing
+from domain.profiles.model import NOTHING_LEARNED, ItemFacets, Learned, LearnedFacet, LearnedValue, LoggedEvent
+from domain.profiles.naming import facet_name, facet_value
 
 MAX_VALUES = 20
 SECONDS_PER_DAY = 86_400.0
-DURATION_BUCKETS = ((15.0, "up to 15 s"), (30.0, "16 to 30 s"), (60.0, "31 to 60 s"), (180.0, "1 to 3 min"))
-LONGEST_BUCKET = "over 3 min"
+DEVICE = "device"
 
 _ITEM_FACET = {"STYLE": "visual_style", "FEATURE": "feature", "TEMPLATE": "template"}
+_NAMED_BY_ACTION = {"style_applied": "visual_style", "template_used": "template"}
+
+Statement = tuple[str, str]
+"""A facet and one of its values."""
 
 
-def learn(events: Iterable[LoggedEvent], items: Mapping[ItemId, ItemFacets]) -> tuple[Facet, ...]:
-    """The facets that `events` support, by name.
+class _Say(NamedTuple):
+    """One event's say on one value; `device` is empty where the event names none."""
+
+    facet: str
+    value: str
+    weight: float
+    device: str
+
+
+def learn(events: Iterable[LoggedEvent], items: Mapping[ItemId, ItemFacets]) -> Learned:
+    """What `events` support.
 
     Args:
         events: a person's events in any order; of two with the same id one counts.
         items: what the catalogue says about the items in them; unknown items say nothing.
     """
-    distinct = {event.event_id: event for event in events}.values()
+    distinct = list({event.event_id: event for event in events}.values())
     if not distinct:
-        return ()
+        return NOTHING_LEARNED
     latest = max(event.occurred_at for event in distinct)
-    says: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for event in distinct:
+    says = list(_says(distinct, items, latest))
+    counts: Counts = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    for said in says:
+        if said.weight > 0 and said.device and said.facet != DEVICE:
+            counts[said.facet][said.device][said.value] += 1
+    apart = differing(counts)
+    devices = {
+        device: _facets([said for said in says if said.device == device and said.facet in apart[device]])
+        for device in sorted(apart)
+    }
+    return Learned(
+        facets=_facets(says),
+        devices={device: facets for device, facets in devices.items() if facets},
+        events=len(distinct),
+        oldest_at=min(event.occurred_at for event in distinct),
+        latest_at=latest,
+    )
+
+
+def item_facets(item_ids: Collection[ItemId], catalog: CatalogSnapshot) -> dict[ItemId, ItemFacets]:
+    """What the catalogue says about these items; of unknown and sensitive ones nothing may be learned."""
+    facets: dict[ItemId, ItemFacets] = {}
+    for item_id in item_ids:
+        row = catalog.rows.get(item_id)
+        if row is not None and not catalog.sensitive[row]:
+            facets[item_id] = ItemFacets(catalog.kind_of(row).value, catalog.category_of(row), catalog.tags[row])
+    return facets
+
+
+def item_statements(item_id: ItemId, item: ItemFacets) -> Iterator[Statement]:
+    """The facets and values that using an item speaks for; values as `facet_value` writes them."""
+    if item.kind in _ITEM_FACET:
+        facet = _ITEM_FACET[item.kind]
+        yield facet, facet_value(facet, item_id)
+    if item.category:
+        yield "category", facet_value("category", item.category)
+    for tag in item.tags:
+        yield "tag", facet_value("tag", tag)
+
+
+def _says(events: Sequence[LoggedEvent], items: Mapping[ItemId, ItemFacets], latest: datetime) -> Iterator[_Say]:
+    strengths = _rating_strengths(events)
+    for event in events:
         kind = event_type(event.type)
-        if kind.weight > 0:
-            weight = kind.weight * _decay(event.occurred_at, latest, kind)
+        weight = kind.weight * strengths.get(event.event_id, 1.0) * _decay(event.occurred_at, latest, kind)
+        if weight:
+            device = facet_value(DEVICE, str(event.payload.get(DEVICE) or ""))
             for facet, value in set(_statements(event, items)):
-                says[facet][value].append(weight)
-    return tuple(_facet(name, says[name]) for name in sorted(says))
+                yield _Say(facet, value, weight, device)
 
 
-def duration_bucket(seconds: float) -> str:
-    """The bucket of a video's length in seconds."""
-    return next((name for limit, name in DURATION_BUCKETS if seconds <= limit), LONGEST_BUCKET)
+def _rating_strengths(events: Sequence[LoggedEvent]) -> dict[EventId, float]:
+    rated = [(event.event_id, event.value) for event in events if event.type == RATED and event.value is not None]
+    strengths = rating_strengths([value for _, value in rated])
+    return {event_id: strength for (event_id, _), strength in zip(rated, strengths, strict=True)}
 
 
 def _decay(occurred_at: datetime, latest: datetime, kind: EventType) -> float:
@@ -60,47 +113,38 @@ def _decay(occurred_at: datetime, latest: datetime, kind: EventType) -> float:
     return exp2(-age_days / kind.half_life_days)
 
 
-def _statements(event: LoggedEvent, items: Mapping[ItemId, ItemFacets]) -> Iterator[tuple[str, str]]:
-    yield from _from_item(event.item_id, items)
-    yield from _from_payload(event.payload)
+def _statements(event: LoggedEvent, items: Mapping[ItemId, ItemFacets]) -> Iterator[Statement]:
+    item = None if event.item_id is None else items.get(event.item_id)
+    if item is not None and event.item_id is not None:
+        yield from item_statements(event.item_id, item)
+    named: dict[str, Any] = {
+        name: event.payload[name]
+        for name in ("visual_style", "category", DEVICE, "duration_seconds", "aspect")
+        if event.payload.get(name) is not None
+    }
+    if event.payload.get("feature"):
+        named[_NAMED_BY_ACTION.get(event.type, "feature")] = event.payload["feature"]
+    for name, value in (*named.items(), *event.payload.get("attributes", {}).items()):
+        facet = facet_name(name)
+        if value != "" and facet:
+            yield facet, facet_value(facet, value)
 
 
-def _from_item(item_id: ItemId | None, items: Mapping[ItemId, ItemFacets]) -> Iterator[tuple[str, str]]:
-    item = items.get(item_id) if item_id is not None else None
-    if item is None or item_id is None:
-        return
-    if item.kind in _ITEM_FACET:
-        yield _ITEM_FACET[item.kind], item_id
-    if item.category:
-        yield "category", item.category
-    for tag in item.tags:
-        yield "tag", tag
+def _facets(says: Iterable[_Say]) -> tuple[LearnedFacet, ...]:
+    weights: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for said in says:
+        weights[said.facet][said.value].append(said.weight)
+    facets = (_facet(name, weights[name]) for name in sorted(weights))
+    return tuple(facet for facet in facets if facet.values)
 
 
-def _from_payload(payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name in ("visual_style", "category", "device", "feature"):
-        if payload.get(name):
-            yield name, str(payload[name])
-    if payload.get("duration_seconds") is not None:
-        yield "duration", duration_bucket(float(payload["duration_seconds"]))
-    for name, value in payload.get("attributes", {}).items():
-        yield name, str(value)
-
-
-def _facet(name: str, says: Mapping[str, Sequence[float]]) -> Facet:
+def _facet(name: str, says: Mapping[str, Sequence[float]]) -> LearnedFacet:
     # `fsum` rounds once, whatever the order of its terms.
-    weights = {value: fsum(parts) for value, parts in says.items()}
-    total = fsum(weights.values())
+    sums = {value: round(fsum(parts), 9) for value, parts in says.items()}
+    weights = {value: weight for value, weight in sums.items() if weight > 0}
     ranked = sorted(weights, key=lambda value: (-weights[value], value))[:MAX_VALUES]
-    return Facet(
+    return LearnedFacet(
         name,
-        tuple(
-            FacetValue(
-                value=value,
-                share=round(weights[value] / (total + PRIOR_WEIGHT), 6),
-                confidence=round(weights[value] / (weights[value] + CONFIDENCE_AT_HALF), 6),
-                evidence=len(says[value]),
-            )
-            for value in ranked
-        ),
+        tuple(LearnedValue(value, weights[value], sum(part > 0 for part in says[value])) for value in ranked),
+        fsum(weights.values()),
     )

@@ -15,8 +15,11 @@ from domain.errors import DomainError, NotFound
 from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
-from domain.profiles.facets import learn
-from domain.profiles.model import Facet, ItemFacets, LoggedEvent, Profile, facets_from_json, facets_to_json
+from domain.profiles.facets import item_facets, learn
+from domain.profiles.model import NOTHING_LEARNED, LoggedEvent, Profile
+from domain.profiles.portrait import device_portraits, portrait
+from domain.profiles.sealing import open_learned, open_stated, seal_learned
+from domain.profiles.stated import NOTHING_STATED
 
 BATCH_SIZE = 100
 MAX_ATTEMPTS = 5
@@ -33,6 +36,7 @@ class LogRow:
     event_id: EventId
     type: str
     item_id: ItemId | None
+    value: float | None
     occurred_at: datetime
     payload_sealed: bytes | None
 
@@ -57,6 +61,7 @@ class StoredProfile:
     """A profile's row."""
 
     learned_sealed: bytes | None
+    stated_sealed: bytes | None
     event_count: int
     updated_at: datetime
 
@@ -147,7 +152,7 @@ class ProfileService:
         self._clock = clock
 
     async def profile(self, tenant: TenantId, user_id: UserId) -> Profile:
-        """A person's profile; its facets are empty if nothing may be learned of them.
+        """A person's profile; its facets are empty if nothing may be learned of them and nothing they said kept.
 
         Raises:
             NotFound: nothing is kept of such a person.
@@ -157,12 +162,22 @@ class ProfileService:
         if subject is None:
             raise NotFound("There is no such user.", field="userId")
         stored = await self._store.profile(tenant, subject.subject_id)
-        facets = await self._opened(subject, stored)
+        key = None if stored is None else await self._key(subject)
+        learned, stated = NOTHING_LEARNED, NOTHING_STATED
+        if stored is not None and key is not None:
+            learned = open_learned(key, stored.learned_sealed) if subject.personalizes else NOTHING_LEARNED
+            stated = open_stated(key, stored.stated_sealed) if subject.keeps_stated else NOTHING_STATED
         return Profile(
             user_id=user_id,
             privacy_level=subject.privacy_level,
-            facets=facets,
+            facets=portrait(learned, stated),
+            devices=device_portraits(learned, stated),
+            corrections=tuple(stated.standing),
+            stated_revision=stated.revision,
             event_count=stored.event_count if stored else 0,
+            learned_from=learned.events,
+            oldest_event_at=learned.oldest_at,
+            latest_event_at=learned.latest_at,
             updated_at=stored.updated_at if stored else None,
             version=subject.version,
         )
@@ -184,14 +199,8 @@ class ProfileService:
             await self._publisher.publish(tenant, subjects)
         return outcome
 
-    async def _opened(self, subject: Subject, stored: StoredProfile | None) -> tuple[Facet, ...]:
-        if stored is None or stored.learned_sealed is None or not subject.personalizes:
-            return ()
-        keys = await self._keys.keys_for(subject.tenant, (subject.subject_id,))
-        key = keys.get(subject.subject_id)
-        if key is None:
-            return ()
-        return facets_from_json(key.open_json("user_profiles", "learned_sealed", stored.learned_sealed))
+    async def _key(self, subject: Subject) -> SubjectKey | None:
+        return (await self._keys.keys_for(subject.tenant, (subject.subject_id,))).get(subject.subject_id)
 
     async def _lessons(
         self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]]
@@ -206,13 +215,13 @@ def _lesson(rows: Sequence[LogRow], key: SubjectKey, catalog: CatalogSnapshot) -
     unreadable: dict[EventId, str] = {}
     for row in rows:
         try:
-            events.append(LoggedEvent(row.event_id, row.type, row.item_id, row.occurred_at, _payload(row, key)))
+            payload = _payload(row, key)
+            events.append(LoggedEvent(row.event_id, row.type, row.item_id, row.occurred_at, payload, row.value))
         except (DomainError, ValueError, TypeError) as error:
             unreadable[row.event_id] = type(error).__name__
-    facets = learn(events, _item_facets(events, catalog))
-    learned = key.seal_json("user_profiles", "learned_sealed", facets_to_json(facets))
-    announcement = key.seal_json("outbox", "body_sealed", {"facets": [facet.name for facet in facets]})
-    return Lesson(learned, announcement, unreadable)
+    learned = learn(events, item_facets({event.item_id for event in events if event.item_id}, catalog))
+    announcement = key.seal_json("outbox", "body_sealed", {"facets": [facet.name for facet in learned.facets]})
+    return Lesson(seal_learned(key, learned), announcement, unreadable)
 
 
 def _payload(row: LogRow, key: SubjectKey) -> Mapping[str, Any]:
@@ -222,12 +231,3 @@ def _payload(row: LogRow, key: SubjectKey) -> Mapping[str, Any]:
     if not isinstance(payload, dict):
         raise TypeError("a payload is an object")
     return payload
-
-
-def _item_facets(events: Iterable[LoggedEvent], catalog: CatalogSnapshot) -> dict[ItemId, ItemFacets]:
-    facets: dict[ItemId, ItemFacets] = {}
-    for item_id in {event.item_id for event in events if event.item_id is not None}:
-        row = catalog.rows.get(item_id)
-        if row is not None and not catalog.sensitive[row]:
-            facets[item_id] = ItemFacets(catalog.kind_of(row).value, catalog.category_of(row), catalog.tags[row])
-    return facets

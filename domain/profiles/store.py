@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.ids import EventId, ItemId, SubjectId, TenantId
+from domain.privacy.store import locked_subjects
 from domain.profiles.service import LEARNED_FROM, MAX_ATTEMPTS, BatchOutcome, Learn, Lesson, LogRow, StoredProfile
+from domain.profiles.stating import Rewrite
 from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction
@@ -23,7 +25,8 @@ _LOCK_PEOPLE = """
     FOR NO KEY UPDATE"""
 
 _READ_LOGS = """
-    SELECT log.subject_id, log.event_id, log.type, log.item_id, log.occurred_at, log.payload_sealed
+    SELECT log.subject_id, log.event_id, log.type, log.item_id, log.value, log.occurred_at,
+           log.payload_sealed
     FROM unnest($2::uuid[]) AS person (subject_id)
     CROSS JOIN LATERAL (
         SELECT * FROM user_behavior_events e
@@ -58,6 +61,16 @@ _MARK_UNREADABLE = """
         quarantine_reason = CASE WHEN e.attempts + 1 >= $2 THEN failed.reason END
     FROM unnest($4::uuid[], $5::uuid[], $6::text[]) AS failed (subject_id, event_id, reason)
     WHERE e.tenant_id = $1 AND e.subject_id = failed.subject_id AND e.event_id = failed.event_id"""
+
+_READ_PROFILE = """
+    SELECT learned_sealed, stated_sealed, event_count, updated_at FROM user_profiles
+    WHERE tenant_id = $1 AND subject_id = $2"""
+
+_WRITE_STATED = """
+    INSERT INTO user_profiles (tenant_id, subject_id, stated_sealed, updated_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (subject_id) DO UPDATE SET stated_sealed = excluded.stated_sealed, updated_at = excluded.updated_at"""
+
+_KIND = UpdateKind.PROFILE_UPDATED
 
 Claim = dict[SubjectId, set[EventId]]
 
@@ -109,15 +122,22 @@ class PostgresProfileStore:
         return BatchOutcome(0, 0, {tenant: frozenset(lessons)})
 
     async def profile(self, tenant: TenantId, subject: SubjectId) -> StoredProfile | None:
-        """The profile's row, if something was learned."""
+        """The profile's row, if something was learned or stated."""
         async with self._database.transaction(tenant, (subject,)) as tx:
-            row = await tx.row(
-                "SELECT learned_sealed, event_count, updated_at FROM user_profiles "
-                "WHERE tenant_id = $1 AND subject_id = $2",
-                tenant,
-                subject,
-            )
-        return None if row is None else StoredProfile(row["learned_sealed"], row["event_count"], row["updated_at"])
+            return await _profile(tx, tenant, subject)
+
+    async def rewrite(self, tenant: TenantId, subject: SubjectId, rewrite: Rewrite, now: datetime) -> bool:
+        """Lock a person, let `rewrite` look at them, write and announce what it says unless that is None."""
+        async with self._database.transaction(tenant, (subject,)) as tx:
+            people = await locked_subjects(tx, tenant, (subject,))
+            if subject not in people:
+                return False
+            rewritten = rewrite(people[subject].subject, await _profile(tx, tenant, subject))
+            if rewritten is not None:
+                await tx.execute(_WRITE_STATED, tenant, subject, rewritten.stated_sealed, now)
+                updates = [] if rewritten.announcement is None else [(subject, _KIND, rewritten.announcement)]
+                await self._outbox.announce_many(tx, tenant, updates)
+        return True
 
     async def _write(
         self,
@@ -132,8 +152,13 @@ class PostgresProfileStore:
             return
         sealed = [lessons[subject].learned_sealed for subject in subjects]
         await tx.execute(_WRITE_PROFILES, tenant, now, subjects, sealed, [counts[subject] for subject in subjects])
-        updates = [(subject, UpdateKind.PROFILE_UPDATED, lessons[subject].announcement) for subject in subjects]
+        updates = [(subject, _KIND, lessons[subject].announcement) for subject in subjects]
         await self._outbox.announce_many(tx, tenant, updates)
+
+
+async def _profile(tx: Transaction, tenant: TenantId, subject: SubjectId) -> StoredProfile | None:
+    row = await tx.row(_READ_PROFILE, tenant, subject)
+    return None if row is None else StoredProfile(*row)
 
 
 async def _claimed(tx: Transaction, size: int) -> dict[TenantId, Claim]:
@@ -151,8 +176,16 @@ async def _learn(
     logs: defaultdict[SubjectId, list[LogRow]] = defaultdict(list)
     for row in await tx.rows(_READ_LOGS, tenant, people, LEARNED_FROM):
         item_id = None if row["item_id"] is None else ItemId(row["item_id"])
-        entry = LogRow(EventId(row["event_id"]), row["type"], item_id, row["occurred_at"], row["payload_sealed"])
-        logs[SubjectId(row["subject_id"])].append(entry)
+        logs[SubjectId(row["subject_id"])].append(
+            LogRow(
+                EventId(row["event_id"]),
+                row["type"],
+                item_id,
+                row["value"],
+                row["occurred_at"],
+                row["payload_sealed"],
+            )
+        )
     return await learn_from(tenant, logs)
 
 

@@ -81,7 +81,8 @@ class RecommendationList:
         recommendation_id: name it when telling what the person did with its items.
         shown: this page and the ones before it; the cursor of the next page.
         model_version: None before the first training.
-        personalized: the person's own actions had a part in it.
+        personalized: what the person did or stated had a part in it.
+        used: the categories of personal data that it rests on.
         degraded: it would be better if everything were well: no model could be used.
         version: the person's version that the list reflects; 0 for a person nothing is kept of.
     """
@@ -93,6 +94,7 @@ class RecommendationList:
     model_version: ModelVersion | None
     policy_version: str
     personalized: bool
+    used: tuple[str, ...]
     degraded: bool
     version: int
 
@@ -104,6 +106,7 @@ class PastAction:
     item_id: ItemId
     type: str
     occurred_at: datetime
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

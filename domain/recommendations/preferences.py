@@ -14,12 +14,13 @@ PREFERENCE_STRENGTH: Final = 1.0
 
 
 class FacetIndex:
-    """Which items of a catalogue carry a tag or category; names are compared without regard to case."""
+    """Which items of a catalogue carry a tag, a category or an id; names are compared without regard to case."""
 
     def __init__(self, catalog: CatalogSnapshot) -> None:
         members: defaultdict[str, list[int]] = defaultdict(list)
         for row in range(len(catalog)):
-            for name in {*map(str.casefold, catalog.tags[row]), catalog.category_of(row).casefold()} - {""}:
+            named = (*catalog.tags[row], catalog.category_of(row), catalog.item_ids[row])
+            for name in set(map(str.casefold, named)) - {""}:
                 members[name].append(row)
         self._rows = {name: np.array(rows, dtype=np.int64) for name, rows in members.items()}
         self._count = len(catalog)

@@ -4,17 +4,19 @@ Whoever has not agreed to it, or asks not to be personalised, gets the answer th
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from domain.behavior.vocabulary import event_type
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.errors import Unavailable
 from domain.ids import ItemId, ModelVersion, SubjectId, TenantId, UserId
 from domain.models.model import LoadedModel
 from domain.privacy.model import Subject
+from domain.profiles.portrait import NO_TASTE, Taste
+from domain.recommendations.history import weighed
 from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
 from domain.recommendations.page import (
     Exposure,
@@ -54,6 +56,14 @@ class Directory(Protocol):
         ...
 
 
+class Tastes(Protocol):
+    """Who knows what people said about themselves."""
+
+    async def taste(self, subject: Subject) -> Taste:
+        """What recommending may take from what this person said."""
+        ...
+
+
 class Catalog(Protocol):
     """The part of the catalogue that recommending needs."""
 
@@ -76,6 +86,7 @@ class RecommendationService:
     Args:
         store: history and exposures.
         directory: finds people and what they agreed to.
+        tastes: knows what people said about themselves.
         catalog: what may be shown.
         models: what was learned.
         clock: the moment of each request.
@@ -86,6 +97,7 @@ class RecommendationService:
         self,
         store: RecommendationStore,
         directory: Directory,
+        tastes: Tastes,
         catalog: Catalog,
         models: Models,
         clock: Clock,
@@ -94,6 +106,7 @@ class RecommendationService:
     ) -> None:
         self._store = store
         self._directory = directory
+        self._tastes = tastes
         self._catalog = catalog
         self._models = models
         self._clock = clock
@@ -109,10 +122,12 @@ class RecommendationService:
         """
         subject = await self._directory.resolve(tenant, user_id)
         reader = subject if self._may_personalize(subject, request) else None
-        history = await self._history(reader)
+        taste = await self._tastes.taste(subject) if subject and request.personalized else NO_TASTE
         prepared = await self._prepared(tenant)
+        history = await self._history(reader, taste, prepared.catalog)
         now = self._clock.now()
-        found = prepared.recommender.recommend(history, _query(request, prepared.catalog), at=now)
+        query = _query(request, prepared.catalog, taste)
+        found = prepared.recommender.recommend(history, query, at=now)
         page = found[: request.first]
         shown = request.after.and_also(entry.item_id for entry in page)
         recommendation_id = uuid4()
@@ -128,7 +143,8 @@ class RecommendationService:
             shown=shown,
             model_version=prepared.version,
             policy_version=POLICY_VERSION,
-            personalized=bool(history),
+            personalized=bool(history or taste.preferences),
+            used=_used(history, taste),
             degraded=prepared.version is None,
             version=subject.version if subject else 0,
         )
@@ -136,12 +152,10 @@ class RecommendationService:
     def _may_personalize(self, subject: Subject | None, request: RecommendationRequest) -> bool:
         return subject is not None and subject.personalizes and request.personalized and self._ml_enabled
 
-    async def _history(self, reader: Subject | None) -> list[HistoryEntry]:
+    async def _history(self, reader: Subject | None, taste: Taste, catalog: CatalogSnapshot) -> list[HistoryEntry]:
         if reader is None:
             return []
-        past = await self._store.history(reader.tenant, reader.subject_id, HISTORY_LIMIT)
-        weighed = ((action, event_type(action.type).weight) for action in past)
-        return [HistoryEntry(action.item_id, weight, action.occurred_at) for action, weight in weighed if weight]
+        return weighed(await self._store.history(reader.tenant, reader.subject_id, HISTORY_LIMIT), taste, catalog)
 
     async def _prepared(self, tenant: TenantId) -> "_Prepared":
         catalog = await self._catalog.snapshot(tenant)
@@ -169,13 +183,18 @@ class _Prepared:
     recommender: Recommender
 
 
-def _query(request: RecommendationRequest, catalog: CatalogSnapshot) -> RecommendationQuery:
+def _used(history: Sequence[HistoryEntry], taste: Taste) -> tuple[str, ...]:
+    return (*(("behaviour",) if history else ()), *(("stated_preferences",) if taste.preferences else ()))
+
+
+def _query(request: RecommendationRequest, catalog: CatalogSnapshot, taste: Taste) -> RecommendationQuery:
     return RecommendationQuery(
         kinds=None if request.kind is None else frozenset({request.kind}),
         # One more than is shown tells whether there is a next page.
         limit=request.first + 1,
         exclude=request.exclude | request.after.among(catalog.item_ids),
         include_seen=request.include_seen,
+        preferences=taste.preferences,
         device=request.device,
         context={} if request.surface is None else {"surface": request.surface},
     )

@@ -5,7 +5,7 @@ from domain.recommendations.page import Exposure, PastAction
 from domain.storage.postgres import Database
 
 _HISTORY = """
-    SELECT item_id, type, occurred_at FROM user_behavior_events
+    SELECT item_id, type, occurred_at, value FROM user_behavior_events
     WHERE tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL AND quarantined_at IS NULL
     ORDER BY occurred_at DESC, event_id
     LIMIT $3"""
@@ -29,7 +29,7 @@ class PostgresRecommendationStore:
         """What a person did with catalogue items, latest first."""
         async with self._database.transaction(tenant, (subject,)) as tx:
             rows = await tx.rows(_HISTORY, tenant, subject, limit)
-        return [PastAction(ItemId(row["item_id"]), row["type"], row["occurred_at"]) for row in rows]
+        return [PastAction(ItemId(row["item_id"]), row["type"], row["occurred_at"], row["value"]) for row in rows]
 
     async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure) -> None:
         """Keep what was served to a person who agrees to it.

@@ -112,7 +112,7 @@ class RecommendationsAnswer(AnswerPart):
     recommendations: list[RecommendationAnswer]
     recommendation_id: UUID = Field(description="Name it in `track-interaction`.")
     model_version: str | None = Field(description="Null before the first training.")
-    personalized: bool = Field(description="Whether the person's own actions had a part in it.")
+    personalized: bool = Field(description="Whether what the person did or stated had a part in it.")
     degraded: bool = Field(description="Whether it would be better if everything were well.")
     next: str | None = Field(description="`options.after` of the next page; null on the last one.")
 

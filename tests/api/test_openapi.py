@@ -18,6 +18,7 @@ OPERATION_OBJECTS = [
 DOCUMENTED = {
     ("POST", "/api/personalization/learn-preferences"),
     ("GET", "/api/personalization/profile/{userId}"),
+    ("PUT", "/api/personalization/profile"),
     ("POST", "/api/personalization/recommendations"),
     ("POST", "/api/personalization/track-interaction"),
     ("POST", "/api/personalization/privacy"),
@@ -55,7 +56,7 @@ def test_every_operation_is_described_in_full(path: str, method: str, operation:
     assert operation["description"]
     declared = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"}
     assert declared == set(re.findall(r"\{(\w+)\}", path))
-    assert ("requestBody" in operation) == (method == "post")
+    assert ("requestBody" in operation) == (method in {"post", "put"})
     assert all(response["description"] for response in operation["responses"].values())
 
 
@@ -68,7 +69,9 @@ def test_operation_ids_are_unique() -> None:
     "operation", [operation for operation in OPERATIONS if operation.takes_body], ids=lambda operation: operation.name
 )
 def test_every_example_is_what_its_route_takes(operation: Any) -> None:
-    declared = DOCUMENT["paths"][f"/api/personalization{operation.path}"]["post"]["requestBody"]["content"]
+    declared = DOCUMENT["paths"][f"/api/personalization{operation.path}"][operation.method.lower()]["requestBody"][
+        "content"
+    ]
     validate(declared["application/json"]["schema"], operation.example)
 
 

@@ -72,6 +72,16 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
         {"userId": ANNA, "privacyLevel": "STRICT", "evidence": {"policyVersion": "1"}},
         Scope.PRIVACY_WRITE,
     ),
+    (
+        f"mutation M($input: UpdateProfileInput!) {{ updateProfile(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "preferences": [{"facet": "pace", "values": [{"value": "fast"}]}]},
+        Scope.PROFILE_WRITE,
+    ),
+    (
+        f"mutation M($input: CorrectPreferenceInput!) {{ correctPreference(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "facet": "pace", "value": "fast", "verdict": "WRONG"},
+        Scope.PROFILE_WRITE,
+    ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),
     (f"mutation M {{ retrainModels {PROBLEM} }}", None, Scope.MODELS_ADMIN),
 )

@@ -208,6 +208,7 @@ async def test_a_service_may_act_for_users_of_its_own_tenant(room: RestRoom) -> 
         ("POST", "/recommendations", Scope.RECOMMENDATIONS_READ),
         ("POST", "/privacy", Scope.PRIVACY_WRITE),
         ("GET", "/profile/anna", Scope.PROFILE_READ),
+        ("PUT", "/profile", Scope.PROFILE_WRITE),
     ],
 )
 async def test_each_route_needs_a_token_with_its_scope(room: RestRoom, method: str, path: str, scope: Scope) -> None:

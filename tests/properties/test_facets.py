@@ -1,6 +1,7 @@
 """What is learned of a person is a function of what they did: not of order, repetition, or when one looks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from domain.behavior.vocabulary import EVENT_TYPES
 from domain.ids import EventId, ItemId
 from domain.profiles.facets import learn
-from domain.profiles.model import ItemFacets, LoggedEvent
+from domain.profiles.model import NOTHING_LEARNED, ItemFacets, LoggedEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ITEMS: Mapping[ItemId, ItemFacets] = {
@@ -33,6 +34,7 @@ def logs(draw: st.DrawFn) -> list[LoggedEvent]:
             draw(st.sampled_from([None, ItemId("unknown"), *ITEMS])),
             START + timedelta(minutes=draw(st.integers(0, 500_000))),
             draw(st.sampled_from(PAYLOADS)),
+            draw(st.sampled_from([None, 0.5, 2.0, 3.5, 5.0])),
         )
         for number in sorted(numbers)
     ]
@@ -47,16 +49,17 @@ def test_order_and_repetition_change_nothing(log: list[LoggedEvent], random: Any
 
 @given(logs(), st.integers(-1000, 1000))
 def test_only_ages_against_the_latest_event_count(log: list[LoggedEvent], days: int) -> None:
-    moved = [LoggedEvent(e.event_id, e.type, e.item_id, e.occurred_at + timedelta(days=days), e.payload) for e in log]
-    assert learn(moved, ITEMS) == learn(log, ITEMS)
+    moved = [replace(event, occurred_at=event.occurred_at + timedelta(days=days)) for event in log]
+    assert learn(moved, ITEMS).facets == learn(log, ITEMS).facets
 
 
 @given(logs())
 def test_shares_leave_room_for_what_was_not_seen(log: list[LoggedEvent]) -> None:
-    for facet in learn(log, ITEMS):
-        assert 0 <= sum(value.share for value in facet.values) < 1
+    for facet in learn(log, ITEMS).facets:
+        shares = [facet.share(value) for value in facet.values]
+        assert 0 <= sum(shares) < 1
         assert all(0 <= value.confidence < 1 and value.evidence >= 1 for value in facet.values)
-        assert [v.share for v in facet.values] == sorted((v.share for v in facet.values), reverse=True)
+        assert shares == sorted(shares, reverse=True)
 
 
 @given(logs())
@@ -66,11 +69,29 @@ def test_another_event_for_a_value_never_makes_it_less_likely(log: list[LoggedEv
 
     def share(events: list[LoggedEvent]) -> float:
         return sum(
-            v.share for f in learn(events, ITEMS) if f.name == "template" for v in f.values if v.value == "intro"
+            f.share(v)
+            for f in learn(events, ITEMS).facets
+            if f.name == "template"
+            for v in f.values
+            if v.value == "intro"
         )
 
     assert share([*log, liked]) >= share(log)
 
 
 def test_a_person_without_events_has_no_facets() -> None:
-    assert learn([], ITEMS) == ()
+    assert learn([], ITEMS) == NOTHING_LEARNED
+
+
+@given(logs())
+def test_a_rating_says_less_the_lower_it_is(log: list[LoggedEvent]) -> None:
+    """Two people who differ in one rating only: the lower one never speaks more for its item."""
+    latest = START + timedelta(minutes=500_000)
+
+    def weight(rating: float) -> float:
+        rated = LoggedEvent(EventId(UUID(int=0)), "rated", ItemId("modern"), latest, {}, rating)
+        facets = learn([*log, rated], {ItemId("modern"): ITEMS[ItemId("modern")]}).facets
+        return sum(v.weight for f in facets if f.name == "visual_style" for v in f.values if v.value == "modern")
+
+    log = [event for event in log if event.type != "rated"]
+    assert weight(1.0) <= weight(3.0) <= weight(5.0)
