@@ -5,11 +5,12 @@ from hashlib import blake2b
 
 import numpy as np
 
-from cli.importing.records import ImportedEvent, RejectedRow
+from cli.importing.records import ImportedEvent, ImportedItem, ItemTag, RejectedRow
 from cli.importing.sources import Source
 from cli.output import Advance
 from cli.rejects import Rejects
 from domain.errors import ValidationFailed
+from domain.models.item_terms import NO_TERMS, ItemTerms, item_terms
 from workers.evaluation.features import Features, build_features
 from workers.evaluation.histories import Histories, build_histories
 
@@ -25,12 +26,16 @@ class Dataset:
         features: the words that describe the items, where there are any.
         rows: how many were read, bad ones included.
         dismissed: rows that say what was not wanted, which are left out.
+        terms: what the files say of each item.
+        tags: what people called each item, where the files say that apart.
     """
 
     histories: Histories
     features: Features | None
     rows: int
     dismissed: int
+    terms: tuple[ItemTerms, ...]
+    tags: tuple[tuple[str, ...], ...]
 
 
 class _Numbers:
@@ -49,6 +54,8 @@ class _Reading:
         self._users, self._items = _Numbers(), _Numbers()
         self._triples: list[tuple[int, int, float]] = []
         self._words: dict[str, tuple[str, ...]] = {}
+        self._terms: dict[str, ItemTerms] = {}
+        self._tags: dict[str, list[str]] = {}
         self._rows = self._dismissed = 0
 
     def read(self, source: Source, advance: Advance) -> None:
@@ -60,9 +67,22 @@ class _Reading:
                 self._reject(row)
             elif isinstance(row, ImportedEvent):
                 self._add(row)
+            elif isinstance(row, ItemTag):
+                self._tags.setdefault(row.item_id, []).append(row.tag)
             else:
-                self._words[row.item_id] = (*row.tags, row.category) if row.category else row.tags
+                self._describe(row)
         advance(self._rows % 1000)
+
+    def _describe(self, item: ImportedItem) -> None:
+        self._words[item.item_id] = (*item.tags, item.category) if item.category else item.tags
+        self._terms[item.item_id] = item_terms(
+            kind=item.kind,
+            title=item.title,
+            description=item.description,
+            tags=item.tags,
+            category=item.category,
+            attributes=item.attributes,
+        )
 
     def _add(self, event: ImportedEvent) -> None:
         if event.type == DISMISSED:
@@ -80,7 +100,14 @@ class _Reading:
         numbers[[self._items.known[name] for name in names]] = np.arange(len(names))
         histories = build_histories(users, numbers[items], times, len(self._users.known), len(names))
         words = [frozenset(self._words.get(name, ())) for name in names]
-        return Dataset(histories, build_features(words), self._rows, self._dismissed)
+        return Dataset(
+            histories,
+            build_features(words),
+            self._rows,
+            self._dismissed,
+            tuple(self._terms.get(name, NO_TERMS) for name in names),
+            tuple(tuple(self._tags.get(name, ())) for name in names),
+        )
 
 
 def _digest(name: str) -> bytes:

@@ -28,6 +28,12 @@ POLICY_VERSION: Final = "import"
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--items/--events", "holds_items", default=False, help="What a generic file holds.  [default: events]")
 @tenant_option
+@click.option(
+    "--context",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column of behaviour in a generic file that tells an event's context; may be repeated.",
+)
 @click.option("--legal-basis", metavar="TEXT", help="Record the consent of the imported people, on this legal basis.")
 @click.option(
     "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write every bad row to this CSV file."
@@ -39,6 +45,7 @@ def command(  # one parameter an option
     path: Path,
     holds_items: bool,
     tenant: TenantId,
+    context: tuple[str, ...],
     legal_basis: str | None,
     rejects: Path | None,
     data_dir: Path | None,
@@ -48,14 +55,15 @@ def command(  # one parameter an option
 
     PATH is a MovieLens folder, or a file of behaviour or of catalogue items. The tenant is made if need be. A bad row
     is reported with its line number and reason, and the rest loads. Loading the same rows again adds nothing. Without
-    a legal basis, behaviour of people who have not agreed is refused and counted.
+    a legal basis, behaviour of people who have not agreed is refused and counted. A column of items that has no
+    meaning of its own becomes an attribute; such a column of behaviour is refused unless declared with --context.
 
     \b
     Example:
       personalization import --format movielens ml-latest-small --tenant films --legal-basis contract
       personalization import --format csv --items films.csv --tenant films
     """
-    source = open_source(format_name, path, SystemClock().now(), holds_items=holds_items)
+    source = open_source(format_name, path, SystemClock().now(), holds_items=holds_items, context=context)
     evidence = None if legal_basis is None else Evidence(POLICY_VERSION, "import", legal_basis=legal_basis)
     with prepared(local_settings(data_dir=data_dir)) as settings, rejects_to(rejects) as reject:
         started = time.perf_counter()

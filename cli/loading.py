@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias
 
-from cli.importing.records import ImportedEvent, ImportedItem, RejectedRow
+from cli.importing.records import ImportedEvent, ImportedItem, ItemTag, RejectedRow
 from domain.behavior.importing import ImportedBehavior
 from domain.bootstrap import Services
 from domain.ids import TenantId, UserId
 from domain.privacy.receipts import Evidence
 
-Row: TypeAlias = ImportedItem | ImportedEvent | RejectedRow
+Row: TypeAlias = ImportedItem | ImportedEvent | ItemTag | RejectedRow
 
 ROWS_AT_ONCE: Final = 10_000
 PEOPLE_AT_ONCE: Final = 100
@@ -135,4 +135,6 @@ def _behavior(event: ImportedEvent) -> ImportedBehavior:
         occurred_at=event.occurred_at,
         value=event.value,
         device=event.device,
+        session=event.session,
+        context=event.context,
     )

@@ -1,15 +1,15 @@
 """The files in which recommendation research exchanges data: MovieLens' `u.data` and RecBole's atomic files."""
 
 import csv
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from cli.importing.items import NO_GENRES
-from cli.importing.records import EventRules, ImportedEvent, ImportedItem, RejectedRow
+from cli.importing.columns import attributes_of, context_of, is_year
+from cli.importing.items import NO_GENRES, year_of
+from cli.importing.records import EventRules, ImportedEvent, ImportedItem, RejectedRow, require_distinct
 from cli.importing.tables import Cells, Lines, Numbered, header_of, rows_of
-from domain.catalog.model import ItemKind, require_item_id
+from domain.catalog.model import AttributeValue, ItemKind, require_item_id
 from domain.errors import ValidationFailed
 
 UDATA_COLUMNS: Final = ("user_id", "item_id", "rating", "timestamp")
@@ -21,11 +21,10 @@ GENRES: Final = (
 
 UITEM_COLUMNS: Final = ("item_id", "title", "released", "video_released", "address", *GENRES)
 ATOMIC_TYPES: Final = ("token", "token_seq", "float", "float_seq")
+RATING_COLUMNS: Final = ("user_id", "item_id", "rating", "timestamp")
 TITLES: Final = ("title", "movie_title", "name", "item_name", "entity_name")
 WORDS: Final = ("genre", "genres", "class", "category", "categories", "tags", "type", "brand")
 """Columns of an item file that say what the item is about; the first one there is the category."""
-
-_YEAR: Final = re.compile(r"\((\d{4})\)\s*$")
 
 
 def read_udata(path: Path) -> Iterator[Numbered]:
@@ -41,23 +40,31 @@ def read_uitem(path: Path) -> Iterator[Numbered]:
 def read_atomic(path: Path) -> Iterator[Numbered]:
     """The rows of a RecBole atomic file, under the names of its columns without their types.
 
+    Cells of type `float` that are numbers come as such; `float_seq`, which nothing here can use, is left out.
+
     Raises:
         ValidationFailed: the header does not name columns as `name:type`.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         lines = Lines(file)
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        names = [_name(column, path.name) for column in header_of(reader, path.name)]
-        yield from rows_of(reader, lines, names, path.name)
+        columns = dict(named := [_name_and_type(column, path.name) for column in header_of(reader, path.name)])
+        require_distinct([name for name, _kind in named], path.name)
+        for numbered in rows_of(reader, lines, list(columns), path.name):
+            yield numbered if isinstance(numbered, RejectedRow) else (numbered[0], _typed(numbered[1], columns))
 
 
 def rating_of(rules: EventRules, cells: Cells) -> ImportedEvent:
-    """A row of `u.data` or of an `.inter` file: `rated` where there is a rating, else `item_viewed`."""
+    """A row of `u.data` or of an `.inter` file: `rated` where there is a rating, else `item_viewed`.
+
+    Every other column of such a file is context, for its header declares them all.
+    """
     return rules.event(
         user_id=cells.get("user_id"),
         item_id=cells.get("item_id"),
-        timestamp=_seconds(cells.get("timestamp")),
+        timestamp=_number(cells.get("timestamp")),
         value=cells.get("rating"),
+        context=context_of(cells, [name for name in cells if name not in RATING_COLUMNS]),
     )
 
 
@@ -65,30 +72,37 @@ def uitem_of(cells: Cells) -> ImportedItem:
     """A row of `u.item`: the flagged genres become tags, the first one the category, the year an attribute."""
     title = cells["title"].strip()
     genres = tuple(name for name in GENRES if cells[name].strip() == "1")
-    return _item(cells["item_id"], title, genres)
+    return _item(cells["item_id"], title, genres, year_of(title))
 
 
 def atomic_item_of(cells: Cells) -> ImportedItem:
-    """A row of an `.item` file: its title, or its id where it has none; what it is about becomes tags."""
-    title = next((cells[name].strip() for name in TITLES if cells.get(name, "").strip()), cells["item_id"])
-    words = [word for name in WORDS for word in cells.get(name, "").replace(",", " ").split() if word != NO_GENRES]
-    return _item(cells["item_id"], title, tuple(dict.fromkeys(words)))
+    """A row of an `.item` file: its title, or its id where it has none; what it is about becomes tags.
+
+    The other columns become attributes: those of type `float`, and years of any type, as numbers.
+    """
+    texts = {name: cell for name, cell in cells.items() if isinstance(cell, str)}
+    title = next((texts[name].strip() for name in TITLES if texts.get(name, "").strip()), texts["item_id"])
+    words = [word for name in WORDS for word in texts.get(name, "").replace(",", " ").split() if word != NO_GENRES]
+    others = attributes_of(cells, ("item_id", *TITLES, *WORDS), [name for name in cells if is_year(name)])
+    years = {name: value for name, value in others.items() if is_year(name) and not isinstance(value, str)}
+    rest = {name: value for name, value in others.items() if name not in years}
+    year = {"year": next(iter(years.values()))} if years else year_of(title)
+    return _item(cells["item_id"], title, tuple(dict.fromkeys(words)), rest | year)
 
 
-def _item(item_id: str, title: str, tags: tuple[str, ...]) -> ImportedItem:
-    year = _YEAR.search(title)
+def _item(item_id: str, title: str, tags: tuple[str, ...], attributes: Mapping[str, AttributeValue]) -> ImportedItem:
     return ImportedItem(
         item_id=require_item_id(item_id),
         kind=ItemKind.CONTENT,
         title=title,
         tags=tags,
         category=tags[0] if tags else "",
-        attributes={"year": int(year[1])} if year else {},
+        attributes=attributes,
     )
 
 
-def _seconds(cell: object) -> object:
-    """Atomic files keep times as floats, which may be written with an exponent."""
+def _number(cell: object) -> object:
+    """Atomic files keep numbers as floats, which may be written with an exponent."""
     try:
         return float(cell) if isinstance(cell, str) else cell
     except ValueError:
@@ -105,9 +119,14 @@ def _plain(path: Path, names: tuple[str, ...], separator: str, encoding: str) ->
                 yield RejectedRow(line, f"has {len(cells)} cells instead of {len(names)}", source=path.name)
 
 
-def _name(column: str, source: str) -> str:
+def _name_and_type(column: str, source: str) -> tuple[str, str]:
     name, _, kind = column.strip().partition(":")
     if not name or kind not in ATOMIC_TYPES:
         kinds = ", ".join(ATOMIC_TYPES)
         raise ValidationFailed(f"{source}: the header's '{column[:40]}' is not name:type with one of {kinds}")
-    return name
+    return name, kind
+
+
+def _typed(cells: Cells, columns: Mapping[str, str]) -> Cells:
+    kept = ((name, cell) for name, cell in cells.items() if columns[name] != "float_seq")
+    return {name: _number(cell) if columns[name] == "float" else cell for name, cell in kept}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from cli.importing.columns import attributes_of
 from cli.importing.records import ImportedItem, did_you_mean, parse_time, shown
 from cli.importing.tables import Cells
 from domain.catalog.model import AttributeValue, ItemKind, require_item_id
@@ -16,6 +17,14 @@ NO_GENRES: Final = "(no genres listed)"
 KINDS: Final = tuple(kind.value.lower() for kind in ItemKind)
 TRUTHS: Final[Mapping[str, bool]] = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
+ITEM_CELLS: Final = (
+    "item_id", "kind", "title", "description", "tags", "category", "attributes", "available_from", "available_until",
+    "sensitive",
+)  # fmt: skip
+"""Columns of items with a meaning of their own; every other one is an attribute."""
+
+MOVIE_CELLS: Final = ("movieId", "title", "genres")
+
 _YEAR: Final = re.compile(r"\((\d{4})\)\s*$")
 
 
@@ -23,6 +32,7 @@ def item_of(cells: Cells) -> ImportedItem:
     """The item in a row: `item_id` and `title`; what else may be there has the names of `CatalogItem`.
 
     Tags are a list, or text separated by `|`; attributes an object, or its JSON text; without a kind it is content.
+    Every other column is an attribute of its name.
 
     Raises:
         ValidationFailed: a cell is missing or means nothing; `field` names the column.
@@ -34,7 +44,7 @@ def item_of(cells: Cells) -> ImportedItem:
         description=cells.get("description") or "",
         tags=_tags(cells.get("tags")),
         category=cells.get("category") or "",
-        attributes=_attributes(cells.get("attributes")),
+        attributes=attributes_of(cells, ITEM_CELLS, cells) | _attributes(cells.get("attributes")),
         available_from=_moment(cells, "available_from"),
         available_until=_moment(cells, "available_until"),
         sensitive=_truth(cells.get("sensitive")),
@@ -45,15 +55,20 @@ def movie_of(cells: Cells) -> ImportedItem:
     """A row of MovieLens' movies: its genres become tags, the first one the category, the year an attribute."""
     title, genres = cells["title"].strip(), cells["genres"]
     tags = () if genres == NO_GENRES else _tags(genres)
-    year = _YEAR.search(title)
     return ImportedItem(
         item_id=require_item_id(cells["movieId"]),
         kind=ItemKind.CONTENT,
         title=title,
         tags=tags,
         category=tags[0] if tags else "",
-        attributes={"year": int(year[1])} if year else {},
+        attributes=attributes_of(cells, MOVIE_CELLS, cells) | year_of(title),
     )
+
+
+def year_of(title: str) -> dict[str, AttributeValue]:
+    """The year that a title ends with in brackets, as an attribute."""
+    year = _YEAR.search(title)
+    return {"year": int(year[1])} if year else {}
 
 
 def _id(cell: object) -> object:
@@ -77,7 +92,7 @@ def _tags(cell: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
-def _attributes(cell: object) -> Mapping[str, AttributeValue]:
+def _attributes(cell: object) -> dict[str, AttributeValue]:
     if cell is None or cell == "":
         return {}
     found: Any = cell

@@ -3,8 +3,8 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from difflib import get_close_matches
@@ -35,6 +35,7 @@ EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 VALUE_BOUND: Final = 1e6
 USER_ID_LENGTH: Final = 256
 SESSION_LENGTH: Final = 128
+CONTEXT_LENGTH: Final = 128
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NUMBER: Final = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?")
@@ -53,6 +54,7 @@ class ImportedEvent:
         occurred_at: aware, in UTC.
         device: lower-case name of the device class, such as `mobile`.
         session: the other system's id of the visit.
+        context: what else is known of where and what for, such as `surface` and `purpose`.
     """
 
     user_id: UserId
@@ -62,6 +64,15 @@ class ImportedEvent:
     occurred_at: datetime
     device: str | None = None
     session: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTag:
+    """A word that somebody gave an item: what an evaluation may know of it, but no behaviour and no catalogue."""
+
+    item_id: ItemId
+    tag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class EventRules:
         value: object = None,
         device: object = None,
         session: object = None,
+        context: Mapping[str, str] | None = None,
     ) -> ImportedEvent:
         """Check one row's cells.
 
@@ -120,6 +132,7 @@ class EventRules:
             occurred_at=self._time(timestamp),
             device=_device(device),
             session=_text(session, "session", longest=SESSION_LENGTH) or None,
+            context=context or {},
         )
 
     def _time(self, cell: object) -> datetime:
@@ -165,6 +178,17 @@ def require_distinct(columns: Sequence[str], source: str) -> None:
     name, count = Counter(filter(None, columns)).most_common(1)[0] if any(columns) else ("", 0)
     if count > 1:
         raise ValidationFailed(f"{source} has two columns '{shown(name)}'", field=name)
+
+
+def context_text(cell: object, field: str) -> str:
+    """A cell that tells the context of an event, as text; empty for none.
+
+    Raises:
+        ValidationFailed: it is no text or number, or too long.
+    """
+    if isinstance(cell, bool | float):
+        cell = str(cell).lower()
+    return _text(cell, field, longest=CONTEXT_LENGTH)
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

@@ -1,12 +1,13 @@
 """From the files that a user names to the records that an import loads, each row checked by the same rules."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from cli.importing.columns import CONTEXT_COLUMNS, EVENT_CELLS, context_of, require_known
 from cli.importing.exchange import (
     atomic_item_of,
     rating_of,
@@ -16,12 +17,13 @@ from cli.importing.exchange import (
     uitem_of,
 )
 from cli.importing.items import item_of, movie_of
-from cli.importing.records import EventRules, ImportedEvent, ImportedItem, RejectedRow, did_you_mean
+from cli.importing.records import EventRules, ImportedEvent, ImportedItem, ItemTag, RejectedRow, did_you_mean
 from cli.importing.tables import Cells, Numbered, Reader, count_rows, read_csv, read_jsonl, read_parquet
+from domain.catalog.model import require_item_id
 from domain.errors import ValidationFailed
 
-Row: TypeAlias = ImportedItem | ImportedEvent | RejectedRow
-Rule: TypeAlias = Callable[[Cells], ImportedItem | ImportedEvent]
+Row: TypeAlias = ImportedItem | ImportedEvent | ItemTag | RejectedRow
+Rule: TypeAlias = Callable[[Cells], ImportedItem | ImportedEvent | ItemTag]
 
 MOVIELENS: Final = "movielens"
 UDATA: Final = "udata"
@@ -41,16 +43,22 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
 FORMATS: Final = (MOVIELENS, UDATA, RECBOLE, *GENERIC)
 EVENT_COLUMNS: Final = ("user_id", "item_id", "timestamp")
 ITEM_COLUMNS: Final = ("item_id", "title")
+RATING_COLUMNS: Final = ("userId", "movieId", "rating", "timestamp")
+TAG_COLUMNS: Final = ("userId", "movieId", "timestamp")
 
 
 @dataclass(frozen=True)
 class Table:
-    """One file: how it is read, what its rows mean, and the columns that it cannot do without."""
+    """One file: how it is read, what its rows mean, the columns that it cannot do without, and those it may have.
+
+    `known` is None where any column means something.
+    """
 
     path: Path
     format_name: str
     rule: Rule
     required: tuple[str, ...]
+    known: Collection[str] | None = None
 
     def __iter__(self) -> Iterator[Row]:
         """Every row as a record, or as refused.
@@ -70,16 +78,22 @@ class Table:
             return numbered
         line, cells = numbered
         try:
+            if self.format_name == "jsonl" and self.known is not None:
+                require_known(cells, self.known, "the line")
             return self.rule(cells)
         except ValidationFailed as error:
             return RejectedRow(line, error.message, error.field, self.path.name)
 
     def _require_columns(self, cells: Cells) -> None:
-        # In JSON each line may name other fields; there a missing one concerns its own line only.
-        missing = [] if self.format_name == "jsonl" else [name for name in self.required if name not in cells]
+        # In JSON each line may name other fields; there a missing or unknown one concerns its own line only.
+        if self.format_name == "jsonl":
+            return
+        missing = [name for name in self.required if name not in cells]
         if missing:
             hint = did_you_mean(missing[0], list(cells))
             raise ValidationFailed(f"{self.path.name} has no column {missing[0]}{hint}", field=missing[0])
+        if self.known is not None:
+            require_known(cells, self.known, self.path.name)
 
 
 @dataclass(frozen=True)
@@ -100,8 +114,17 @@ class Source:
             yield from table
 
 
-def open_source(format_name: str, path: Path, now: datetime, *, holds_items: bool) -> Source:
+def open_source(
+    format_name: str, path: Path, now: datetime, *, holds_items: bool, context: Collection[str] = ()
+) -> Source:
     """What `path` holds.
+
+    Args:
+        format_name: one of `FORMATS`.
+        path: a file, or a folder of them.
+        now: the time of the import.
+        holds_items: whether a generic file holds items rather than behaviour.
+        context: columns of behaviour in a generic file that tell the context of an event, beside `CONTEXT_COLUMNS`.
 
     Raises:
         ValidationFailed: it cannot hold that.
@@ -116,13 +139,15 @@ def open_source(format_name: str, path: Path, now: datetime, *, holds_items: boo
     _require_file(path)
     if holds_items:
         return Source((Table(path, format_name, item_of, ITEM_COLUMNS),))
-    return Source((Table(path, format_name, lambda cells: _event(rules, cells), EVENT_COLUMNS),))
+    names = (*CONTEXT_COLUMNS, *context)
+    known = (*EVENT_CELLS, *names)
+    return Source((Table(path, format_name, lambda cells: _event(rules, cells, names), EVENT_COLUMNS, known),))
 
 
 def open_dataset(path: Path, now: datetime) -> Source:
     """What `path` holds, told by the names of the files, for whoever does not say the format.
 
-    MovieLens' `ratings.csv` needs no `movies.csv` here, and its tags, which are no ratings, are left out.
+    MovieLens' `ratings.csv` needs no `movies.csv` here, and its tags are words about the items instead of behaviour.
 
     Raises:
         ValidationFailed: it holds nothing that is known, or cannot be told.
@@ -130,7 +155,7 @@ def open_dataset(path: Path, now: datetime) -> Source:
     rules = EventRules(now)
     folder = path if path.is_dir() else path.parent
     if (path.is_dir() or path.name == "ratings.csv") and (folder / "ratings.csv").is_file():
-        return Source(_ratings(folder, rules))
+        return Source((*_ratings(folder, rules), *_words(folder)))
     if path.suffix == ".inter" or (path.is_dir() and any(path.glob("*.inter"))):
         return open_source(RECBOLE, path, now, holds_items=False)
     if path.suffix == ".data" or (path / "u.data").is_file():
@@ -149,12 +174,18 @@ def _ratings(folder: Path, rules: EventRules) -> tuple[Table, ...]:
         folder / "ratings.csv",
         "csv",
         lambda cells: _rating(rules, cells),
-        ("userId", "movieId", "rating", "timestamp"),
+        RATING_COLUMNS,
+        RATING_COLUMNS,
     )
     movies = folder / "movies.csv"
     if not movies.is_file():
         return (ratings,)
     return Table(movies, "csv", movie_of, ("movieId", "title", "genres")), ratings
+
+
+def _words(folder: Path) -> tuple[Table, ...]:
+    tags = folder / "tags.csv"
+    return (Table(tags, "csv", _tag, ("movieId", "tag")),) if tags.is_file() else ()
 
 
 def _udata(path: Path, rules: EventRules) -> Source:
@@ -191,19 +222,21 @@ def _movielens(folder: Path, rules: EventRules) -> Source:
         raise ValidationFailed(f"{folder} is not a MovieLens folder: it needs movies.csv and ratings.csv", field="PATH")
     tables = _ratings(folder, rules)
     if tags.is_file():
-        tables += (Table(tags, "csv", lambda cells: _tag(rules, cells), ("userId", "movieId", "timestamp")),)
+        known = (*TAG_COLUMNS, "tag")
+        tables += (Table(tags, "csv", lambda cells: _tagging(rules, cells), TAG_COLUMNS, known),)
     return Source(tables)
 
 
-def _event(rules: EventRules, cells: Cells) -> ImportedEvent:
+def _event(rules: EventRules, cells: Cells, context: Collection[str]) -> ImportedEvent:
     return rules.event(
         user_id=cells.get("user_id"),
         item_id=cells.get("item_id"),
         timestamp=cells.get("timestamp"),
         type=cells.get("type"),
-        value=cells.get("value"),
+        value=cells.get("value", cells.get("rating")),
         device=cells.get("device"),
         session=cells.get("session"),
+        context=context_of(cells, context),
     )
 
 
@@ -217,5 +250,9 @@ def _rating(rules: EventRules, cells: Cells) -> ImportedEvent:
     )
 
 
-def _tag(rules: EventRules, cells: Cells) -> ImportedEvent:
+def _tagging(rules: EventRules, cells: Cells) -> ImportedEvent:
     return rules.event(user_id=cells["userId"], item_id=cells["movieId"], timestamp=cells["timestamp"], type="tagged")
+
+
+def _tag(cells: Cells) -> ItemTag:
+    return ItemTag(require_item_id(cells["movieId"]), cells["tag"].strip())

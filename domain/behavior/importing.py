@@ -6,7 +6,7 @@ instead of once for each hundred events.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import uuid5
@@ -22,7 +22,7 @@ from domain.privacy.model import Subject
 
 @dataclass(frozen=True, slots=True)
 class ImportedBehavior:
-    """One past event, as another system recorded it."""
+    """One past event, as another system recorded it; `context` names what else is known of where and what for."""
 
     user_id: UserId
     type: str
@@ -30,12 +30,18 @@ class ImportedBehavior:
     occurred_at: datetime
     value: float | None = None
     device: str | None = None
+    session: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise `ValidationFailed` unless every part is usable."""
         require_text(self.type, "type", required=True)
         require_text(self.item_id, "itemId", required=True)
         require_text(self.device, "device")
+        require_text(self.session, "session")
+        for name, value in self.context.items():
+            require_text(name, "context", required=True)
+            require_text(value, f"context.{name}")
         require_finite(self.value, "value")
 
 
@@ -133,8 +139,7 @@ def _distinct(
 def _sealed(imported: ImportedBehavior, event_id: EventId, key: SubjectKey) -> SealedEvent:
     listed = imported.type in EVENT_TYPES
     payload: dict[str, Any] = {} if listed else {"type": imported.type}
-    if imported.device:
-        payload["device"] = imported.device
+    payload |= {name: value for name, value in _circumstances(imported).items() if value}
     event = Event(
         event_id,
         imported.type if listed else OTHER.name,
@@ -145,3 +150,8 @@ def _sealed(imported: ImportedBehavior, event_id: EventId, key: SubjectKey) -> S
     )
     sealed = key.seal_json("user_behavior_events", "payload_sealed", payload) if payload else None
     return SealedEvent(event, sealed)
+
+
+def _circumstances(imported: ImportedBehavior) -> dict[str, Any]:
+    """When and where, under the names that events of the API have in their payload."""
+    return {"device": imported.device, "session": imported.session, "context": dict(imported.context)}

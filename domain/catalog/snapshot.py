@@ -27,13 +27,14 @@ class SnapshotRow(NamedTuple):
     available_until: datetime | None
     sensitive: bool
     attributes: Mapping[str, AttributeValue] = MappingProxyType({})
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogSnapshot:
     """An immutable view of a catalogue with n items; row i of every column is the same item.
 
-    Rows are in the order of the item ids. Descriptions are left in the store.
+    Rows are in the order of the item ids.
 
     Attributes:
         version: the catalogue version that it shows; it grows with every change.
@@ -47,7 +48,8 @@ class CatalogSnapshot:
         available_from: float64[n], seconds since the epoch, -inf for always.
         available_until: float64[n], seconds since the epoch, +inf for never.
         sensitive: bool[n].
-        attributes: the n mappings of named texts, numbers and booleans.
+        descriptions: the n descriptions; empty for none.
+        attributes: the n items' named texts, numbers and booleans.
     """
 
     tenant: TenantId
@@ -62,6 +64,7 @@ class CatalogSnapshot:
     available_from: NDArray[np.float64]
     available_until: NDArray[np.float64]
     sensitive: NDArray[np.bool_]
+    descriptions: tuple[str, ...]
     attributes: tuple[Mapping[str, AttributeValue], ...]
 
     def __len__(self) -> int:
@@ -109,6 +112,7 @@ def build_snapshot(tenant: TenantId, version: int, rows: Iterable[SnapshotRow]) 
         available_from=_frozen(_seconds([row.available_from for row in ordered], missing=-np.inf)),
         available_until=_frozen(_seconds([row.available_until for row in ordered], missing=np.inf)),
         sensitive=_frozen(np.array([row.sensitive for row in ordered], dtype=np.bool_)),
+        descriptions=tuple(row.description for row in ordered),
         attributes=tuple(row.attributes for row in ordered),
     )
 

@@ -62,7 +62,7 @@ _EXISTING: Final = "SELECT item_id FROM catalog_items WHERE tenant_id = $1 AND i
 _VERSION: Final = "SELECT catalog_version FROM tenants WHERE tenant_id = $1"
 
 _SNAPSHOT: Final = """
-SELECT item_id, kind, title, tags, category, available_from, available_until, sensitive, attributes
+SELECT item_id, kind, title, description, tags, category, attributes, available_from, available_until, sensitive
   FROM catalog_items WHERE tenant_id = $1"""
 
 
@@ -172,5 +172,6 @@ def _snapshot_row(row: Record) -> SnapshotRow:
         available_from=row["available_from"],
         available_until=row["available_until"],
         sensitive=row["sensitive"],
+        description=row["description"],
         attributes=orjson.loads(row["attributes"]),
     )

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,6 +47,16 @@ def load(up: Up, tenant: str, path: Path, *options: str, kind: str = "csv") -> d
     return result("import", "--format", kind, str(path), "--tenant", tenant, "--data-dir", str(up.data_dir), *options)
 
 
+@contextmanager
+def speaking_for(up: Up, tenant: str) -> Iterator[None]:
+    """Queries of the block are a developer's of this tenant."""
+    scopes = ("--scopes", "recommendations:read act_as", "--user", "developer")
+    token = result("token", "--tenant", tenant, *scopes, "--data-dir", str(up.data_dir))["token"]
+    developer, up.ready["token"] = up.ready["token"], token
+    yield
+    up.ready["token"] = developer
+
+
 def test_good_rows_load_and_bad_rows_are_named(up: Up, files: Path) -> None:
     load(up, "films", files / "items.csv", "--items")
     rejects = files / "rejects.csv"
@@ -87,6 +98,24 @@ def test_jsonl_and_parquet_load_as_csv_does(up: Up, files: Path) -> None:
     assert (columns["events"], columns["duplicates"]) == (0, 2)
 
 
+def test_a_column_that_means_nothing_stops_an_import(up: Up, files: Path) -> None:
+    header, *lines = EVENTS.splitlines()
+    (files / "events.csv").write_text("\n".join([f"{header},stars", *(f"{line},5" for line in lines)]))
+    ran = personalization("import", "--format", "csv", str(files / "events.csv"), "--tenant", "films", "--json")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "VALIDATION: events.csv has a column 'stars' that means nothing here" in ran.stderr
+    loaded = load(up, "declared", files / "events.csv", "--legal-basis", "contract", "--context", "stars")
+    assert (loaded["events"], loaded["rejected"]) == (3, 2)
+
+
+def test_columns_of_items_are_attributes_of_the_catalogue(up: Up, files: Path) -> None:
+    (files / "items.csv").write_text("item_id,title,year,pace\nfilm:1,The Long Way Home,1999,slow\n")
+    load(up, "attributes", files / "items.csv", "--items")
+    with speaking_for(up, "attributes"):
+        found = up.query('{ catalogItem(itemId: "film:1") { attributes } }')
+    assert found == {"catalogItem": {"attributes": {"year": 1999, "pace": "slow"}}}
+
+
 def test_an_import_needs_no_running_service(files: Path, tmp_path: Path) -> None:
     options = ("--tenant", "films", "--data-dir", str(tmp_path / "alone"))
     assert result("import", "--format", "csv", str(files / "items.csv"), "--items", *options)["items"] == 3
@@ -110,10 +139,7 @@ def test_movielens_is_loaded_trained_on_and_recommended_from(up: Up) -> None:
     trained = result("train", "--tenant", "movielens", "--data-dir", str(up.data_dir))
     metrics = trained["metrics"]
     assert metrics["blend_ndcg_at_10"] > metrics["popularity_ndcg_at_10"]
-    scopes = ("--scopes", "recommendations:read act_as", "--user", "developer")
-    token = result("token", "--tenant", "movielens", *scopes, "--data-dir", str(up.data_dir))["token"]
-    developer, up.ready["token"] = up.ready["token"], token
-    edges = up.query(TEN, user="1")["recommendations"]["edges"]
-    up.ready["token"] = developer
+    with speaking_for(up, "movielens"):
+        edges = up.query(TEN, user="1")["recommendations"]["edges"]
     assert len(edges) == 10
     assert all(edge["node"]["reasons"] for edge in edges)

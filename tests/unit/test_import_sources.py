@@ -18,8 +18,8 @@ from domain.errors import ValidationFailed
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
-def rows(path: Path, format_name: str = "csv", *, items: bool = False) -> list[Row]:
-    return list(open_source(format_name, path, NOW, holds_items=items))
+def rows(path: Path, format_name: str = "csv", *, items: bool = False, context: tuple[str, ...] = ()) -> list[Row]:
+    return list(open_source(format_name, path, NOW, holds_items=items, context=context))
 
 
 def refusals(found: list[Row]) -> list[tuple[int, str | None]]:
@@ -160,3 +160,75 @@ def test_atomic_files_become_behaviour_and_items(tmp_path: Path) -> None:
     assert isinstance(seen, ImportedEvent)
     assert (seen.type, seen.occurred_at) == ("item_viewed", datetime(2017, 7, 14, 2, 40, tzinfo=UTC))
     assert refusals([short]) == [(3, None)]
+
+
+def test_other_columns_of_items_become_attributes(tmp_path: Path) -> None:
+    text = (
+        "item_id,title,year,run time,Colour,hd,maker,attributes\n"
+        'a,First,1999,12.5,Deep red,TRUE,007,"{""year"": 2001}"\n'
+        "b,Second,,,,false,,\n"
+        f"c,Third,1,2,{'x' * 1001},,,\n"
+    )
+    first, second, refused = rows(write(tmp_path, text), items=True)
+    assert isinstance(first, ImportedItem)
+    assert isinstance(second, ImportedItem)
+    named = {"year": 2001, "run_time": 12.5, "Colour": "Deep red", "hd": True, "maker": "007"}
+    assert dict(first.attributes) == named
+    assert dict(second.attributes) == {"hd": False}
+    assert isinstance(refused, RejectedRow)
+    assert refused.field == "attributes.Colour"
+
+
+def test_typed_cells_become_attributes_of_their_type(tmp_path: Path) -> None:
+    row = {"item_id": "a", "title": "A", "year": 1999, "hd": True, "cast": ["Ann", "Ben"], "vector": [0.5, 1.0]}
+    path = write(tmp_path, json.dumps(row) + "\n" + json.dumps({**row, "shape": {"w": 1}}), "file.jsonl")
+    item, refused = rows(path, "jsonl", items=True)
+    assert isinstance(item, ImportedItem)
+    assert dict(item.attributes) == {"year": 1999, "hd": True, "cast": "Ann Ben"}
+    assert refusals([refused]) == [(2, "shape")]
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "file.parquet")
+    assert rows(tmp_path / "file.parquet", "parquet", items=True) == [item]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_of_behaviour_that_nobody_knows_is_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"file.{kind}"
+    cells = {"user_id": "ana", "item_id": "a", "timestamp": "2024-01-01", "valeu": "4"}
+    if kind == "csv":
+        path.write_text(",".join(cells) + "\n" + ",".join(cells.values()) + "\n")
+    else:
+        pq.write_table(pa.Table.from_pylist([cells]), path)
+    with pytest.raises(ValidationFailed, match="did you mean 'value'") as refusal:
+        rows(path, kind)
+    assert refusal.value.field == "valeu"
+
+
+def test_a_line_with_an_unknown_field_is_refused_alone(tmp_path: Path) -> None:
+    good = {"user_id": "ana", "item_id": "a", "timestamp": "2024-01-01"}
+    path = write(tmp_path, "\n".join(map(json.dumps, (good, {**good, "mood": "fine"}))), "file.jsonl")
+    first, second = rows(path, "jsonl")
+    assert isinstance(first, ImportedEvent)
+    assert refusals([second]) == [(2, "mood")]
+
+
+def test_context_is_kept_with_the_event(tmp_path: Path) -> None:
+    text = (
+        "user_id,item_id,timestamp,rating,device,surface,purpose,weather\n"
+        "ana,a,2024-01-01,4,mobile,home,,rain\n"
+        f"ana,b,2024-01-01,4,,{'x' * 129},,\n"
+    )
+    event, refused = rows(write(tmp_path, text), context=("weather",))
+    assert isinstance(event, ImportedEvent)
+    assert (event.value, event.device, event.context) == (4.0, "mobile", {"surface": "home", "weather": "rain"})
+    assert refusals([refused]) == [(3, "surface")]
+
+
+def test_what_an_atomic_header_declares_is_kept(tmp_path: Path) -> None:
+    inter = write(tmp_path, "user_id:token\titem_id:token\ttimestamp:float\tcity:token\na\tx\t1.5e9\tBonn\n", "d.inter")
+    header = "item_id:token\tname:token_seq\trelease_year:token\tprice:float\tvector:float_seq\tmaker:token"
+    write(tmp_path, f"{header}\nx\tA\t1999\t2.50\t0.1 0.2\t42\n", "d.item")
+    item, event = open_source("recbole", inter, NOW, holds_items=False)
+    assert isinstance(item, ImportedItem)
+    assert dict(item.attributes) == {"year": 1999, "price": 2.5, "maker": "42"}
+    assert isinstance(event, ImportedEvent)
+    assert event.context == {"city": "Bonn"}
