@@ -15,6 +15,7 @@ from graphql_api.auth import Scope
 from graphql_api.context import GraphQLContext, Info, context_of
 from graphql_api.enums import FacetSource, PrivacyLevel, Verdict
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
+from graphql_api.segments import ProfileSegment
 
 
 @strawberry.type(description="One value of a facet.")
@@ -105,6 +106,15 @@ class ProfileNode(relay.Node):
     latest_event_at: datetime | None = strawberry.field(description="When the latest of those happened.")
     updated_at: datetime | None = strawberry.field(description="When something was learned or stated last.")
     version: int = strawberry.field(description="The number of the latest visible change.")
+
+    @strawberry.field(
+        description="The segment their history puts them in now; null if it may not be used or says nothing."
+    )
+    async def segment(self, info: Info) -> ProfileSegment | None:
+        """Computed from live history."""
+        tenant, user = info.context.reach(self.user_id, Scope.PROFILE_READ)
+        found = await info.context.services.segments.segment_of(tenant, user)
+        return None if found is None else ProfileSegment.of(found)
 
     @classmethod
     async def resolve_nodes(  # type: ignore[override]  # the base allows answers of many shapes

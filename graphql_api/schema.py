@@ -26,6 +26,7 @@ from graphql_api.problems import Problem
 from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
+from graphql_api.segments import SegmentQuery
 
 
 @strawberry.type
@@ -56,7 +57,7 @@ NODES: Mapping[str, type[CatalogItemNode | ProfileNode]] = MappingProxyType(
 
 
 @strawberry.type(description="Reading; every field but `health` needs a token.")
-class Query(NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery):
+class Query(NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery, SegmentQuery):
     """The nouns' queries."""
 
 

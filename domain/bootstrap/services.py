@@ -25,8 +25,9 @@ from domain.profiles.stating import StatingService
 from domain.profiles.store import PostgresProfileStore
 from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
+from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.service import RecommendationService
-from domain.recommendations.store import PostgresRecommendationStore
+from domain.recommendations.store import PostgresRecommendationStore, PostgresSegmentStore
 from domain.settings import Settings
 from domain.storage.postgres import Database
 
@@ -43,6 +44,7 @@ class Services:
     imports: BehaviorImport
     profiles: ProfileService
     stating: StatingService
+    segments: SegmentService
     recommendations: RecommendationService
     models: ModelRegistry
     jobs: JobQueue
@@ -62,6 +64,7 @@ async def assemble(
     stack.push_async_callback(waker.close)
     job_store = PostgresJobStore(database)
     behavior, stating = _behavior(ground), _stating(ground)
+    segments = SegmentService(PostgresSegmentStore(database), ground.models, ground.directory, ground.catalog, clock)
     return Services(
         clock=clock,
         privacy=ground.privacy,
@@ -69,8 +72,9 @@ async def assemble(
         catalog=ground.catalog,
         behavior=behavior,
         imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
-        profiles=_profiles(ground),
+        profiles=_profiles(ground, segments),
         stating=stating,
+        segments=segments,
         recommendations=_recommendations(ground, stating),
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
@@ -94,13 +98,15 @@ def _behavior(ground: Ground) -> BehaviorService:
     )
 
 
-def _profiles(ground: Ground) -> ProfileService:
+def _profiles(ground: Ground, segments: SegmentService) -> ProfileService:
     store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
-    return ProfileService(store, ground.directory, ground.keys, ground.catalog, ground.publisher, ground.clock)
+    return ProfileService(
+        store, ground.directory, ground.keys, ground.catalog, ground.publisher, segments, ground.clock
+    )
 
 
 def _stating(ground: Ground) -> StatingService:
-    store = PostgresProfileStore(ground.database, ground.outbox)
+    store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
     return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
 
 

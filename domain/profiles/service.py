@@ -132,6 +132,14 @@ class Publisher(Protocol):
         ...
 
 
+class Segmenter(Protocol):
+    """Who puts people into segments."""
+
+    async def refresh(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
+        """Compute the segments of these people anew and keep them."""
+        ...
+
+
 class ProfileService:
     """What was learned of people."""
 
@@ -142,6 +150,7 @@ class ProfileService:
         keys: SubjectKeys,
         catalog: Catalog,
         publisher: Publisher,
+        segmenter: Segmenter,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -149,6 +158,7 @@ class ProfileService:
         self._keys = keys
         self._catalog = catalog
         self._publisher = publisher
+        self._segmenter = segmenter
         self._clock = clock
 
     async def profile(self, tenant: TenantId, user_id: UserId) -> Profile:
@@ -197,6 +207,7 @@ class ProfileService:
     async def _published(self, outcome: BatchOutcome) -> BatchOutcome:
         for tenant, subjects in outcome.subjects.items():
             await self._publisher.publish(tenant, subjects)
+            await self._segmenter.refresh(tenant, subjects)
         return outcome
 
     async def _key(self, subject: Subject) -> SubjectKey | None:

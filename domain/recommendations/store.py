@@ -1,7 +1,11 @@
 """History and exposures in Postgres; history is read from the log itself, so that an action counts at once."""
 
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
 from domain.ids import ItemId, SubjectId, TenantId
 from domain.recommendations.page import Exposure, PastAction
+from domain.recommendations.segmentation import Membership
 from domain.storage.postgres import Database
 
 _HISTORY = """
@@ -49,4 +53,68 @@ class PostgresRecommendationStore:
                 [item.item_id for item in exposure.items],
                 [item.score for item in exposure.items],
                 exposure.served_at,
+            )
+
+
+_HISTORIES = """
+    SELECT log.subject_id, log.item_id, log.type, log.occurred_at
+    FROM subjects person
+    CROSS JOIN LATERAL (
+        SELECT * FROM user_behavior_events e
+        WHERE e.subject_id = person.subject_id AND e.tenant_id = $1 AND e.item_id IS NOT NULL
+          AND e.quarantined_at IS NULL
+        ORDER BY e.occurred_at DESC, e.event_id
+        LIMIT $3
+    ) AS log
+    WHERE person.tenant_id = $1 AND person.subject_id = ANY($2::uuid[]) AND person.collects
+      AND person.erased_at IS NULL"""
+
+_LEAVE_SEGMENTS = """
+    DELETE FROM user_segments WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
+
+_ASSIGN_SEGMENTS = """
+    INSERT INTO user_segments (tenant_id, assigned_at, subject_id, model_version, segment, confidence)
+    SELECT $1, $2::timestamptz, found.*
+    FROM unnest($3::uuid[], $4::text[], $5::integer[], $6::real[])
+        AS found (subject_id, model_version, segment, confidence)
+    JOIN subjects USING (subject_id)
+    WHERE subjects.tenant_id = $1 AND subjects.collects AND subjects.erased_at IS NULL
+    ON CONFLICT (subject_id, model_version) DO UPDATE SET
+        segment = excluded.segment, confidence = excluded.confidence, assigned_at = excluded.assigned_at"""
+
+
+class PostgresSegmentStore:
+    """Histories and segments, as a `SegmentStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def histories(
+        self, tenant: TenantId, subjects: Collection[SubjectId], limit: int
+    ) -> Mapping[SubjectId, Sequence[PastAction]]:
+        """The latest actions of those of the people who agree that something is learned of them."""
+        async with self._database.transaction(tenant, subjects) as tx:
+            rows = await tx.rows(_HISTORIES, tenant, list(subjects), limit)
+        found: dict[SubjectId, list[PastAction]] = {}
+        for row in rows:
+            action = PastAction(ItemId(row["item_id"]), row["type"], row["occurred_at"])
+            found.setdefault(SubjectId(row["subject_id"]), []).append(action)
+        return found
+
+    async def assign(self, tenant: TenantId, memberships: Mapping[SubjectId, Membership | None], at: datetime) -> None:
+        """Keep the segment of each, and no other; None for those in none."""
+        if not memberships:
+            return
+        people = sorted(memberships)
+        found = [(subject, membership) for subject in people if (membership := memberships[subject]) is not None]
+        async with self._database.transaction(tenant, people) as tx:
+            await tx.execute(_LEAVE_SEGMENTS, tenant, people)
+            await tx.execute(
+                _ASSIGN_SEGMENTS,
+                tenant,
+                at,
+                [subject for subject, _ in found],
+                [membership.model_version for _, membership in found],
+                [membership.segment for _, membership in found],
+                [membership.confidence for _, membership in found],
             )
