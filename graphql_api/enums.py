@@ -9,13 +9,14 @@ from domain.behavior.model import InteractionAction, Sentiment
 from domain.catalog.model import ItemKind
 from domain.health import Status
 from domain.jobs.model import JobKind, JobState
-from domain.models.model import ModelStatus
+from domain.models.model import ChangeAction, ModelStatus
 from domain.privacy.model import ConsentPurpose, PrivacyLevel
 from domain.profiles.model import FacetSource, Verdict
 from domain.realtime.model import ResyncReason, UpdateKind
 from domain.recommendations.model import ReasonCode, Source
 
 __all__ = [
+    "ChangeAction",
     "ConsentPurpose",
     "FacetSource",
     "InteractionAction",
@@ -82,8 +83,19 @@ _register(
     "Where a model version stands.",
     {
         "CHAMPION": "It is served.",
-        "CHALLENGER": "It waits to be compared with the champion.",
+        "CHALLENGER": "It passed its comparison with a champion who serves no more; an operator may promote it.",
         "RETIRED": "It was served before, and is kept to fall back on.",
+        "REJECTED": "It failed its comparison or was rolled back; only an operator brings it into service.",
+    },
+)
+_register(
+    ChangeAction,
+    "ModelChangeAction",
+    "How a model version came into service.",
+    {
+        "PUBLISHED": "It was trained and passed its comparison.",
+        "PROMOTED": "An operator chose it.",
+        "ROLLED_BACK": "The version after it was rolled back.",
     },
 )
 _register(

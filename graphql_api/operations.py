@@ -1,7 +1,7 @@
-"""Running the service: its health, its models, its jobs."""
+"""Running the service: its health and its jobs."""
 
 from datetime import datetime
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
@@ -11,12 +11,10 @@ from domain.errors import NotFound
 from domain.health import Readiness
 from domain.ids import JobId
 from domain.jobs.model import Job
-from domain.models.model import ModelRecord
 from graphql_api.auth import Scope
 from graphql_api.behavior import uuid_of
 from graphql_api.context import Info
-from graphql_api.enums import JobKind, JobState, ModelStatus, Status
-from graphql_api.problems import AnyProblem, answering_problems
+from graphql_api.enums import JobKind, JobState, Status
 
 
 @strawberry.type(description="The state of one part.")
@@ -42,34 +40,6 @@ class Health:
         return cls(status=readiness.status, checks=checks, checked_at=readiness.checked_at)
 
 
-@strawberry.type(description="One trained version of a model.")
-class ModelVersion:
-    """A version and how well it did."""
-
-    name: str = strawberry.field(description="What the model is for.")
-    version: str = strawberry.field(description="Sorts by the time it was trained.")
-    algorithm: str = strawberry.field(description="What computed it.")
-    status: ModelStatus = strawberry.field(description="The champion is served.")
-    sha256: str = strawberry.field(description="Digest of its bytes; equal data gives an equal digest.")
-    size_bytes: int = strawberry.field(description="Length of the artifact.")
-    metrics: JSON = strawberry.field(description="Measured on held-out actions, beside popularity.")
-    trained_at: datetime = strawberry.field(description="When it was published.")
-
-    @classmethod
-    def of(cls, record: ModelRecord) -> Self:
-        """The version as clients see it."""
-        return cls(
-            name=record.name,
-            version=record.version,
-            algorithm=record.algorithm,
-            status=record.status,
-            sha256=record.sha256,
-            size_bytes=record.size_bytes,
-            metrics=JSON(dict(record.metrics)),
-            trained_at=record.trained_at,
-        )
-
-
 @strawberry.type(name="Job", description="Work off the request path.")
 class JobNode:
     """A job's state."""
@@ -78,6 +48,7 @@ class JobNode:
     kind: JobKind = strawberry.field(description="What it does.")
     state: JobState = strawberry.field(description="Where it is.")
     progress: float = strawberry.field(description="0 to 1.")
+    stage: str | None = strawberry.field(description="What it is at; null before its worker has said so.")
     result: JSON | None = strawberry.field(description="What it answered, once done.")
     error: str | None = strawberry.field(description="Why it failed.")
     created_at: datetime = strawberry.field(description="When it was handed in.")
@@ -91,17 +62,12 @@ class JobNode:
             kind=job.kind,
             state=job.state,
             progress=job.progress,
+            stage=job.stage,
             result=None if job.result is None else JSON(dict(job.result)),
             error=job.error,
             created_at=job.created_at,
             finished_at=job.finished_at,
         )
-
-
-RetrainModelsPayload: TypeAlias = Annotated[
-    JobNode | AnyProblem,
-    strawberry.union("RetrainModelsPayload", description="The training that was handed in, or why none was."),
-]
 
 
 @strawberry.type
@@ -112,12 +78,6 @@ class OperationsQuery:
     async def health(self, info: Info) -> Health:
         """Asked afresh."""
         return Health.of(await info.context.services.health.readiness())
-
-    @strawberry.field(description="Every version of the recommendation model, the newest first; null where that fails.")
-    async def models(self, info: Info) -> list[ModelVersion] | None:
-        """The tenant's versions."""
-        tenant = info.context.allow(Scope.MODELS_ADMIN)
-        return [ModelVersion.of(record) for record in await info.context.services.models.versions(tenant)]
 
     @strawberry.field(description="A job's state and progress; null if the tenant has no such job.")
     async def job(
@@ -131,16 +91,3 @@ class OperationsQuery:
             )
         except NotFound:
             return None
-
-
-@strawberry.type
-class OperationsMutation:
-    """Changing how the service works."""
-
-    @strawberry.mutation(description="Train a new model off the request path; one training of a tenant runs at a time.")
-    @answering_problems
-    async def retrain_models(self, info: Info) -> RetrainModelsPayload:
-        """Hand in a training."""
-        tenant = info.context.allow(Scope.MODELS_ADMIN)
-        jobs = info.context.services.jobs
-        return JobNode.of(await jobs.job(tenant, await jobs.enqueue(tenant, JobKind.RETRAIN)))

@@ -20,7 +20,8 @@ from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
-from graphql_api.operations import OperationsMutation, OperationsQuery
+from graphql_api.models import ModelsMutation, ModelsQuery
+from graphql_api.operations import OperationsQuery
 from graphql_api.privacy import PrivacyMutation, PrivacyQuery
 from graphql_api.problems import Problem
 from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
@@ -57,13 +58,15 @@ NODES: Mapping[str, type[CatalogItemNode | ProfileNode]] = MappingProxyType(
 
 
 @strawberry.type(description="Reading; every field but `health` needs a token.")
-class Query(NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, OperationsQuery, SegmentQuery):
+class Query(
+    NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, ModelsQuery, OperationsQuery, SegmentQuery
+):
     """The nouns' queries."""
 
 
 @strawberry.type(description="Writing; success is answered after the commit, an expected failure as a problem.")
 class Mutation(
-    BehaviorMutation, ProfileMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, OperationsMutation
+    BehaviorMutation, ProfileMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, ModelsMutation
 ):
     """The nouns' mutations."""
 

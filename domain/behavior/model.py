@@ -215,6 +215,16 @@ class TrainingRow(NamedTuple):
     occurred_at: datetime
 
 
+class ExploredPlace(NamedTuple):
+    """One place of a served list whose item was drawn with a known probability, and what came of it."""
+
+    subject_id: SubjectId
+    served_at: datetime
+    item_id: ItemId
+    propensity: float
+    succeeded: bool
+
+
 def plausible_moment(moment: datetime | None, now: datetime, place: str) -> datetime:
     """`moment`, or `now` if the client gave none.
 

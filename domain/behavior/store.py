@@ -1,15 +1,23 @@
 """The log in Postgres: rows of one call are written in one transaction, which consent guards from inside."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from domain.behavior.model import Backlog, Interaction, TrainingRow
+from domain.behavior.model import Backlog, ExploredPlace, Interaction, InteractionAction, TrainingRow
 from domain.behavior.service import Appended, Report, SealedEvent, SealedFeedback, SealedSession
 from domain.errors import ConsentRequired
-from domain.ids import EventId, SubjectId, TenantId
+from domain.ids import EventId, ModelVersion, SubjectId, TenantId
 from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Isolation, Transaction
+
+ATTRIBUTION: Final = timedelta(minutes=30)
+"""What is done with a list within this time is put down to it."""
+
+SUCCESSES: Final = [
+    action.value for action in (InteractionAction.CLICKED, InteractionAction.USED, InteractionAction.LIKED)
+]
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
 _LOCK_COLLECTING = """
@@ -49,6 +57,29 @@ _ADD_IMPORTED = """
 _TRAINING_ROWS = """
     SELECT subject_id, item_id, type, occurred_at FROM user_behavior_events
     WHERE tenant_id = $1 AND item_id IS NOT NULL"""
+
+# The first list of each person on each day, so that nobody who looks often counts more than others; whether something
+# of it was taken within the time given. Row-level security leaves out who did not agree to training.
+_FIRST_LISTS = """
+    SELECT succeeded FROM (
+        SELECT DISTINCT ON (r.subject_id, (r.served_at AT TIME ZONE 'UTC')::date) r.served_at, r.recommendation_id,
+               EXISTS (SELECT FROM recommendation_interactions i
+                       WHERE i.subject_id = r.subject_id AND i.recommendation_id = r.recommendation_id
+                         AND i.action = ANY($5::text[]) AND i.occurred_at < r.served_at + $4::interval) AS succeeded
+        FROM recommendations r
+        WHERE tenant_id = $1 AND model_version = $2 AND r.served_at < $3::timestamptz - $4::interval
+        ORDER BY r.subject_id, (r.served_at AT TIME ZONE 'UTC')::date, r.served_at, r.recommendation_id
+    ) AS first ORDER BY served_at, recommendation_id LIMIT $6"""
+
+# Places of served lists that chance had a part in, and whether the item was taken.
+_EXPLORED = """
+    SELECT r.subject_id, r.served_at, place.item_id, place.propensity,
+           EXISTS (SELECT FROM recommendation_interactions i
+                   WHERE i.subject_id = r.subject_id AND i.recommendation_id = r.recommendation_id
+                     AND i.item_id = place.item_id AND i.action = ANY($3::text[])) AS succeeded
+    FROM recommendations r CROSS JOIN LATERAL unnest(r.item_ids, r.propensities) AS place (item_id, propensity)
+    WHERE r.tenant_id = $1 AND place.propensity > 0 AND place.propensity < 1
+    ORDER BY r.served_at DESC, r.recommendation_id, place.item_id LIMIT $2"""
 
 _ADD_FEEDBACK = """
     INSERT INTO user_feedback (tenant_id, subject_id, occurred_at, feedback_id, sentiment, item_id, payload_sealed)
@@ -149,6 +180,26 @@ class TrainingLog:
         async with self._database.transaction(tenant, isolation=Isolation.REPEATABLE_READ) as tx:
             async for rows in tx.stream(_TRAINING_ROWS, tenant):
                 yield [TrainingRow(row["subject_id"], row["item_id"], row["type"], row["occurred_at"]) for row in rows]
+
+    async def first_lists(self, tenant: TenantId, version: ModelVersion, now: datetime, limit: int) -> list[bool]:
+        """Of each person and day the first list of a model version, in time order: whether something of it was taken.
+
+        A list counts once `ATTRIBUTION` has passed since it was served.
+        """
+        async with self._database.transaction(tenant) as tx:
+            rows = await tx.rows(_FIRST_LISTS, tenant, version, now, ATTRIBUTION, SUCCESSES, limit)
+        return [row["succeeded"] for row in rows]
+
+    async def explored(self, tenant: TenantId, limit: int) -> list[ExploredPlace]:
+        """The newest places of served lists that chance had a part in."""
+        async with self._database.transaction(tenant) as tx:
+            rows = await tx.rows(_EXPLORED, tenant, limit, SUCCESSES)
+        return [
+            ExploredPlace(
+                row["subject_id"], row["served_at"], row["item_id"], float(row["propensity"]), row["succeeded"]
+            )
+            for row in rows
+        ]
 
 
 async def _add_events(tx: Transaction, tenant: TenantId, subject: SubjectId, report: Report) -> set[EventId]:

@@ -11,7 +11,9 @@ from domain.catalog.service import CatalogService
 from domain.catalog.store import PostgresCatalogStore
 from domain.clock import Clock
 from domain.ids import SubjectId, TenantId
+from domain.models.metrics import ModelMetrics
 from domain.models.service import ModelRegistry
+from domain.models.signature import ModelSigner
 from domain.models.store import PostgresModelStore
 from domain.privacy.data_keys import DataKeys
 from domain.privacy.directory import SubjectDirectory
@@ -80,7 +82,14 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
         keys=keys,
         privacy=PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy),
         catalog=CatalogService(PostgresCatalogStore(database, clock), clock),
-        models=ModelRegistry(PostgresModelStore(database, clock), settings.data_dir / "models", clock),
+        models=ModelRegistry(
+            PostgresModelStore(database, clock),
+            settings.data_dir / "models",
+            ModelSigner(derived(settings, "model signatures")),
+            publisher,
+            clock,
+            ModelMetrics(registry),
+        ),
         bus=bus,
     )
 

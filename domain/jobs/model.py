@@ -35,6 +35,7 @@ class Job:
 
     Attributes:
         progress: 0 to 1.
+        stage: what it is at, in words; None before the first word of its worker.
         attempts: how often a worker has started it.
         correlation: the id under which whatever handed it in is logged.
         result: what it answered, once done.
@@ -53,6 +54,7 @@ class Job:
     created_at: datetime
     finished_at: datetime | None
     correlation: str | None = None
+    stage: str | None = None
 
     @property
     def finished(self) -> bool:

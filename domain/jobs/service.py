@@ -23,7 +23,15 @@ OVERDUE_AFTER = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
 
-Report = Callable[[float], None]
+
+class Report(Protocol):
+    """Told, from any thread, how much of a job is done and what is next."""
+
+    def __call__(self, done: float, stage: str | None = None, /) -> None:
+        """Note that `done` (0 to 1) is behind, and that `stage` is next if one is named."""
+        ...
+
+
 Handler = Callable[[Job, Report], Awaitable[Mapping[str, Any]]]
 
 
@@ -54,7 +62,7 @@ class JobStore(Protocol):
         """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
         ...
 
-    async def beat(self, job_id: JobId, progress: float, now: datetime) -> None:
+    async def beat(self, job_id: JobId, progress: float, stage: str | None, now: datetime) -> None:
         """Say that its worker is alive."""
         ...
 
@@ -163,23 +171,26 @@ class JobRunner:
         while True:
             await progress.wait(HEARTBEAT_SECONDS)
             try:
-                await self._store.beat(job_id, progress.value, self._clock.now())
+                await self._store.beat(job_id, progress.value, progress.stage, self._clock.now())
             except DomainError as error:
                 log.warning("heartbeat_missed", job_id=str(job_id), code=error.code)
                 await asyncio.sleep(1)
 
 
 class _Progress:
-    """The latest progress, settable from any thread; waiting ends at the next change of one per cent."""
+    """The latest progress, settable from any thread; waiting ends at the next stage or change of one per cent."""
 
     def __init__(self) -> None:
         self.value = 0.0
+        self.stage: str | None = None
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
-    def report(self, value: float) -> None:
-        if value >= self.value + 0.01 or value >= 1:
-            self.value = min(value, 1.0)
+    def report(self, done: float, stage: str | None = None, /) -> None:
+        entered = stage is not None and stage != self.stage
+        if entered or done >= self.value + 0.01 or done >= 1:
+            self.value = min(max(done, self.value), 1.0)
+            self.stage = stage or self.stage
             self._loop.call_soon_threadsafe(self._changed.set)
 
     async def wait(self, at_most_seconds: float) -> None:

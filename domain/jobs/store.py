@@ -68,7 +68,7 @@ class PostgresJobStore:
         """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
         return await self._one(
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = $2, "
-            "started_at = coalesce(started_at, $2), progress = 0 "
+            "started_at = coalesce(started_at, $2), progress = 0, stage = NULL "
             "WHERE job_id = $1 AND attempts < $4 "
             "AND (state = 'queued' OR state = 'running' AND heartbeat_at < $3) RETURNING *",
             job_id,
@@ -77,13 +77,14 @@ class PostgresJobStore:
             MAX_ATTEMPTS,
         )
 
-    async def beat(self, job_id: JobId, progress: float, now: datetime) -> None:
+    async def beat(self, job_id: JobId, progress: float, stage: str | None, now: datetime) -> None:
         """Say that its worker is alive."""
         await self._execute(
-            "UPDATE jobs SET heartbeat_at = $2, progress = $3 WHERE job_id = $1 AND state = 'running'",
+            "UPDATE jobs SET heartbeat_at = $2, progress = $3, stage = $4 WHERE job_id = $1 AND state = 'running'",
             job_id,
             now,
             progress,
+            stage,
         )
 
     async def finish(self, job_id: JobId, result: Mapping[str, Any], now: datetime) -> None:
@@ -155,6 +156,7 @@ def _job(row: asyncpg.Record) -> Job:
         created_at=row["created_at"],
         finished_at=row["finished_at"],
         correlation=row["correlation"],
+        stage=row["stage"],
     )
 
 

@@ -56,12 +56,35 @@ class ModelRow(Model):
     sha256 = fields.TextField()
     size_bytes = fields.BigIntField()
     metrics: fields.Field[dict[str, Any]] = fields.JSONField()
-    artifact = fields.BinaryField()
+    artifact = fields.BinaryField(null=True)
+    signature = fields.BinaryField(null=True)
     trained_at = fields.DatetimeField()
+    crowned_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
+    trained_from: fields.Field[dict[str, Any]] = fields.JSONField()
+    verdict: fields.Field[dict[str, Any]] = fields.JSONField()
+    baseline: fields.Field[dict[str, Any]] = fields.JSONField()
+    drift: fields.Field[dict[str, Any]] = fields.JSONField()
 
     class Meta:
         table = "ml_models"
+
+
+class ModelChangeRow(Model):
+    """A change of champion: which version replaced which, by whom and why."""
+
+    tenant_id = fields.TextField()
+    change_id = fields.BigIntField(primary_key=True, generated=True)
+    name = fields.TextField()
+    version = fields.TextField()
+    replaced = fields.TextField(null=True)
+    action = fields.TextField()
+    actor = fields.TextField()
+    reason = fields.TextField()
+    changed_at = fields.DatetimeField()
+
+    class Meta:
+        table = "model_changes"
 
 
 class JobRow(Model):
@@ -74,6 +97,7 @@ class JobRow(Model):
     arguments: fields.Field[dict[str, Any]] = fields.JSONField()
     correlation = fields.TextField(null=True)
     progress = fields.FloatField()
+    stage = fields.TextField(null=True)
     attempts = fields.SmallIntField()
     heartbeat_at = fields.DatetimeField(null=True)
     result: fields.Field[dict[str, Any]] = fields.JSONField(null=True)

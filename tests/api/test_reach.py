@@ -46,6 +46,7 @@ ROOTS = (
     (f'{{ profile(userId: "{ANNA}") {{ id }} }}', ("profile:read", Scope.PROFILE_READ)),
     (f'{{ privacySettings(userId: "{ANNA}") {{ gpc }} }}', ("privacy:write", Scope.PRIVACY_WRITE)),
     ("{ models { version } }", ("models:admin", Scope.MODELS_ADMIN)),
+    ("{ modelChanges { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     (f'{{ job(jobId: "{UUID(int=1)}") {{ state }} }}', ("models:admin", Scope.MODELS_ADMIN)),
 )
 
@@ -84,6 +85,12 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
     ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),
     (f"mutation M {{ retrainModels {PROBLEM} }}", None, Scope.MODELS_ADMIN),
+    (f"mutation M {{ rollbackModel {PROBLEM} }}", None, Scope.MODELS_ADMIN),
+    (
+        f"mutation M($input: PromoteModelInput!) {{ promoteModel(input: $input) {PROBLEM} }}",
+        {"version": "none"},
+        Scope.MODELS_ADMIN,
+    ),
 )
 
 

@@ -37,6 +37,7 @@ SQL_COUNTS = {
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ title }} }} }} }}': 3,
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ item {{ title }} }} }} }} }}': 4,
     "{ models { version } }": 1,
+    "{ modelChanges { version } }": 1,
 }
 
 

@@ -53,6 +53,13 @@ TRAINER_READS = {
     "public.user_behavior_events": {
         "subject_id", "tenant_id", "event_id", "type", "item_id", "value", "occurred_at",
     },
+    "public.recommendations": {
+        "subject_id", "tenant_id", "recommendation_id", "model_version", "policy_version", "item_ids", "propensities",
+        "served_at",
+    },
+    "public.recommendation_interactions": {
+        "subject_id", "tenant_id", "recommendation_id", "item_id", "action", "occurred_at",
+    },
 }  # fmt: skip
 
 
@@ -214,7 +221,7 @@ async def test_the_trainer_reads_the_log_of_those_who_agreed_and_no_other(
         someone_everywhere(databases, owner_url, tenant, trains=True) as (agreed, _),
         someone_everywhere(databases, owner_url, tenant, trains=False) as (refused, _),
     ):
-        for table in ("subjects", "user_behavior_events"):
+        for table in ("subjects", "user_behavior_events", "recommendations", "recommendation_interactions"):
             async with databases[Role.TRAINER].transaction(tenant, (agreed, refused)) as tx:
                 assert [row["subject_id"] for row in await tx.rows(f"SELECT subject_id FROM {table}")] == [agreed]
             assert await count(role_urls[Role.TRAINER], table) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asyncpg import InsufficientPrivilegeError
+from prometheus_client import CollectorRegistry
 
 from domain.clock import FixedClock
 from domain.errors import Unavailable
@@ -16,14 +17,34 @@ from domain.ids import ItemId, ModelVersion, TenantId
 from domain.models.artifact import Artifact
 from domain.models.factor_model import FactorModel, ServingParameters
 from domain.models.layout import CorruptArtifact
+from domain.models.metrics import ModelMetrics
 from domain.models.model import LoadedModel, ModelRecord, ModelStatus
 from domain.models.service import ModelRegistry
+from domain.models.signature import ModelSigner
 from domain.models.store import PostgresModelStore
+from domain.realtime.model import UpdateKind
 from domain.storage.postgres import Database
 
 SPOIL = "UPDATE ml_models SET artifact = set_byte(artifact, octet_length(artifact) - 1, 255) WHERE version = $1"
 
 Serving = Callable[[str], ModelRegistry]
+SIGNER = ModelSigner(bytes(32))
+
+
+class Told:
+    """Who is told of changes: remembers them."""
+
+    def __init__(self) -> None:
+        self.versions: list[str] = []
+
+    async def tell_tenant(self, tenant: TenantId, kind: UpdateKind, body: bytes) -> bool:
+        assert (bool(tenant), kind) == (True, UpdateKind.MODEL_UPDATED)
+        self.versions.append(body.decode())
+        return True
+
+
+def registry_of(store: PostgresModelStore, folder: Path, clock: FixedClock, told: Told | None = None) -> ModelRegistry:
+    return ModelRegistry(store, folder, SIGNER, told or Told(), clock, ModelMetrics(CollectorRegistry()))
 
 
 def artifact(popularity: float = 1.0) -> Artifact:
@@ -41,15 +62,20 @@ def artifact(popularity: float = 1.0) -> Artifact:
 
 
 @pytest.fixture
-def training(worker_database: Database, clock: FixedClock, tmp_path: Path) -> ModelRegistry:
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def training(worker_database: Database, clock: FixedClock, tmp_path: Path, told: Told) -> ModelRegistry:
     """The registry as the worker sees it."""
-    return ModelRegistry(PostgresModelStore(worker_database, clock), tmp_path / "worker", clock)
+    return registry_of(PostgresModelStore(worker_database, clock), tmp_path / "worker", clock, told)
 
 
 @pytest.fixture
 def serving(database: Database, clock: FixedClock, tmp_path: Path) -> Serving:
     """A new registry as an API process sees it, with a cache folder of the given name."""
-    return lambda name: ModelRegistry(PostgresModelStore(database, clock), tmp_path / name, clock)
+    return lambda name: registry_of(PostgresModelStore(database, clock), tmp_path / name, clock)
 
 
 async def publish(registry: ModelRegistry, tenant: TenantId, clock: FixedClock, popularity: float) -> ModelRecord:
@@ -241,17 +267,19 @@ class UnreliableStore(PostgresModelStore):
 
     away = False
 
-    async def candidates(self, tenant: TenantId, name: str, limit: int) -> list[ModelRecord]:
+    async def candidates(
+        self, tenant: TenantId, name: str, limit: int, held: ModelVersion | None = None
+    ) -> list[ModelRecord]:
         if self.away:
             raise Unavailable("the database cannot be reached")
-        return await super().candidates(tenant, name, limit)
+        return await super().candidates(tenant, name, limit, held)
 
 
 async def test_a_held_model_outlives_the_database(
     training: ModelRegistry, database: Database, tenant: TenantId, clock: FixedClock, tmp_path: Path
 ) -> None:
     store = UnreliableStore(database, clock)
-    api = ModelRegistry(store, tmp_path / "api", clock)
+    api = registry_of(store, tmp_path / "api", clock)
     store.away = True
     with pytest.raises(Unavailable):
         await api.current(tenant)
