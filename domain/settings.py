@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     ab_testing_enabled: bool = Field(default=True, description="A/B tests; off serves control to everybody.")
     realtime_enabled: bool = Field(default=True, description="Live updates over sockets.")
     cache_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(3600, description="Profile cache, in seconds.")
+    exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.1, description="Share of places in personal lists that chance fills; 0 for none."
+    )
     debug: bool = Field(default=False, description="Verbose logs, SQL counts and timings in answers.")
 
     environment: Environment = Field(Environment.PRODUCTION, description="development or production.")

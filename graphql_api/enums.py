@@ -175,6 +175,10 @@ _register(
         "TRENDING": "More people than before take to it at the moment.",
         "POPULAR": "Many people take to it.",
         "DISCOVERY": "Little is known of it yet; it completes the page.",
+        "FITS_YOUR_WORK": "It suits what the person makes or uses; `fit` says in which respects.",
+        "PINNED": "A rule of the provider put it there; nothing about the person did.",
+        "PROMOTED": "A rule of the provider moved it up.",
+        "EXPLORATION": "Chance chose it among promising items, to find out whether it pleases.",
     },
 )
 _register(
@@ -182,12 +186,15 @@ _register(
     "RecommendationSource",
     "What put an item on a list.",
     {
-        "FACTORS": "The trained model and the person's own actions.",
+        "FACTORS": "The trained model, live counts since then, and the person's own actions.",
         "PREFERENCES": "The person's preferences.",
         "POPULARITY": "How many people take to it.",
         "SEGMENT": "Segments of people with like taste.",
         "TREND": "How many people take to it lately.",
         "CATALOGUE": "The catalogue, where nothing else completed the page.",
+        "FIT": "What is peculiar to templates, styles or features.",
+        "RULES": "A business rule of the provider.",
+        "EXPLORATION": "Chance, at a known probability.",
     },
 )
 _register(
@@ -199,6 +206,8 @@ _register(
         "CLICKED": "It was opened.",
         "USED": "It was put to use.",
         "LIKED": "It was praised.",
-        "DISMISSED": "It was sent away, and is not shown again.",
+        "DISMISSED": "Never again: it is not shown any more.",
+        "SNOOZED": "Not now: it is not shown until `snoozedUntil`.",
+        "RESTORED": "What sent it away before is undone.",
     },
 )

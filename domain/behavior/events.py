@@ -48,12 +48,13 @@ def events_of(data: BehaviorData, known: Collection[ItemId], now: datetime, new_
 def event_of(interaction: Interaction, now: datetime, new_id: IdSource) -> Event:
     """The event that an interaction with a recommended item becomes."""
     payload = _present(recommendation=_text(interaction.recommendation_id), position=interaction.position)
+    occurred_at = plausible_moment(interaction.occurred_at, now, "occurredAt")
     return Event(
         EventId(interaction.event_id) if interaction.event_id else new_id(0),
         f"recommendation_{interaction.action.value}",
         interaction.item_id,
-        None,
-        plausible_moment(interaction.occurred_at, now, "occurredAt"),
+        interaction.snooze_minutes(occurred_at),
+        occurred_at,
         payload,
     )
 

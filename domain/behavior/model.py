@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,7 @@ MAX_TEXT = 512
 MAX_COMMENT = 4000
 MAX_ATTRIBUTES = 32
 FUTURE_TOLERANCE = timedelta(minutes=10)
+MAX_SNOOZE = timedelta(days=3650)
 
 Scalar = str | float | int | bool
 
@@ -39,6 +41,8 @@ class InteractionAction(StrEnum):
     USED = "used"
     LIKED = "liked"
     DISMISSED = "dismissed"
+    SNOOZED = "snoozed"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ class Interaction:
     Attributes:
         recommendation_id: the list it was on, if the client kept that.
         position: where on the list it stood, from 0.
+        snoozed_until: with `SNOOZED`, from when it may be shown again; a week later if the client names no time.
     """
 
     item_id: ItemId
@@ -155,12 +160,31 @@ class Interaction:
     position: int | None = None
     event_id: UUID | None = None
     occurred_at: datetime | None = None
+    snoozed_until: datetime | None = None
 
     def check(self) -> None:
         """Raise `ValidationFailed` unless every part is usable."""
         require_text(self.item_id, "itemId", required=True)
         if self.position is not None and not 0 <= self.position < 10_000:
             raise ValidationFailed("a position is within 0 to 9999", field="position")
+        if self.snoozed_until is not None:
+            if self.action is not InteractionAction.SNOOZED:
+                raise ValidationFailed("belongs to the action `snoozed`", field="snoozedUntil")
+            if self.snoozed_until.tzinfo is None:
+                raise ValidationFailed("a time needs a time zone", field="snoozedUntil")
+
+    def snooze_minutes(self, since: datetime) -> float | None:
+        """How long a snooze lasts, in whole minutes; None if it is none, or the client named no time.
+
+        Raises:
+            ValidationFailed: it would end before it starts, or in more than `MAX_SNOOZE`.
+        """
+        if self.snoozed_until is None:
+            return None
+        lasts = self.snoozed_until - since
+        if not timedelta(0) < lasts <= MAX_SNOOZE:
+            raise ValidationFailed("lies in the future, by at most ten years", field="snoozedUntil")
+        return float(ceil(lasts / timedelta(minutes=1)))
 
 
 @dataclass(frozen=True, slots=True)

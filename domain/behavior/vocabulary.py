@@ -33,6 +33,9 @@ class EventType:
     purpose: Purpose = Purpose.PREFERENCE
 
 
+SNOOZED = "recommendation_snoozed"
+RESTORED = "recommendation_restored"
+
 OTHER = EventType("other", weight=0.2, half_life_days=30)
 
 _TYPES = (
@@ -55,6 +58,8 @@ _TYPES = (
     EventType("recommendation_used", weight=1.2),
     EventType("recommendation_liked", weight=2.0, half_life_days=180),
     EventType("recommendation_dismissed", weight=-1.0, half_life_days=180),
+    EventType(SNOOZED, weight=0.0),
+    EventType(RESTORED, weight=0.0),
     OTHER,
 )
 

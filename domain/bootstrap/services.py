@@ -14,7 +14,8 @@ from domain.catalog.service import CatalogService
 from domain.clock import Clock
 from domain.health import HealthService, ServingState
 from domain.ids import TenantId
-from domain.interest.store import InterestCounter
+from domain.interest.service import InterestService
+from domain.interest.store import InterestCounter, PostgresInterestStore
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
 from domain.models.service import ModelRegistry
@@ -25,9 +26,12 @@ from domain.profiles.stating import StatingService
 from domain.profiles.store import PostgresProfileStore
 from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
+from domain.recommendations.grounds import Grounds
 from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.service import RecommendationService
 from domain.recommendations.store import PostgresRecommendationStore, PostgresSegmentStore
+from domain.rules.service import RuleService
+from domain.rules.store import PostgresRuleStore
 from domain.settings import Settings
 from domain.storage.postgres import Database
 
@@ -46,6 +50,7 @@ class Services:
     stating: StatingService
     segments: SegmentService
     recommendations: RecommendationService
+    rules: RuleService
     models: ModelRegistry
     jobs: JobQueue
     job_store: PostgresJobStore
@@ -65,6 +70,7 @@ async def assemble(
     job_store = PostgresJobStore(database)
     behavior, stating = _behavior(ground), _stating(ground)
     segments = SegmentService(PostgresSegmentStore(database), ground.models, ground.directory, ground.catalog, clock)
+    rules = RuleService(PostgresRuleStore(database), clock)
     return Services(
         clock=clock,
         privacy=ground.privacy,
@@ -75,7 +81,8 @@ async def assemble(
         profiles=_profiles(ground, segments),
         stating=stating,
         segments=segments,
-        recommendations=_recommendations(ground, stating),
+        recommendations=_recommendations(ground, stating, rules),
+        rules=rules,
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
@@ -110,15 +117,16 @@ def _stating(ground: Ground) -> StatingService:
     return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
 
 
-def _recommendations(ground: Ground, stating: StatingService) -> RecommendationService:
+def _recommendations(ground: Ground, stating: StatingService, rules: RuleService) -> RecommendationService:
+    interest = InterestService(PostgresInterestStore(ground.database), ground.clock)
     return RecommendationService(
         PostgresRecommendationStore(ground.database),
         ground.directory,
         stating,
-        ground.catalog,
-        ground.models,
+        Grounds(ground.catalog, ground.models, rules, interest),
         ground.clock,
         ml_enabled=ground.settings.ml_enabled,
+        exploration_share=ground.settings.exploration_share,
     )
 
 

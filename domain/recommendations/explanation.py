@@ -24,6 +24,10 @@ SOURCES: Final[Mapping[ReasonCode, Source]] = {
     ReasonCode.TRENDING: Source.TREND,
     ReasonCode.POPULAR: Source.POPULARITY,
     ReasonCode.DISCOVERY: Source.CATALOGUE,
+    ReasonCode.FITS_YOUR_WORK: Source.FIT,
+    ReasonCode.PINNED: Source.RULES,
+    ReasonCode.PROMOTED: Source.RULES,
+    ReasonCode.EXPLORATION: Source.EXPLORATION,
 }
 
 
@@ -46,7 +50,11 @@ class Explainer:
         self._trending = trending(model.popularity, model.trend)
 
     def explain(
-        self, rows: NDArray[np.int64], scores: Scores, preferred: Sequence[Preferred]
+        self,
+        rows: NDArray[np.int64],
+        scores: Scores,
+        preferred: Sequence[Preferred],
+        more: Sequence[Sequence[Reason]],
     ) -> list[tuple[Reason, ...]]:
         """At least one reason for each item, the heaviest first.
 
@@ -54,10 +62,12 @@ class Explainer:
             rows: int64[k], rows of the model; -1 for an item that it does not know.
             scores: what the page was ranked by.
             preferred: k entries, what preferences add to each item.
+            more: k entries, what else speaks for each item, with what it adds to its score as its weight.
         """
         personal, shared = self._personal(rows, scores), self._shared(rows, scores)
         return [
-            _weighed([*personal[place], *shared[place], *_wanted(preferred[place])]) for place, row in enumerate(rows)
+            _weighed([*personal[place], *shared[place], *_wanted(preferred[place]), *more[place]])
+            for place in range(len(rows))
         ]
 
     def _personal(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
@@ -104,9 +114,13 @@ def _wanted(preferred: Preferred) -> Iterator[Reason]:
 
 
 def _weighed(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """The reasons with their gains turned into shares, the heaviest first."""
+    """The reasons, one of each code, with their gains turned into shares, the heaviest first."""
     if not reasons:
         return (Reason(ReasonCode.DISCOVERY, 1.0),)
     total = sum(reason.weight for reason in reasons)
-    shares = [Reason(r.code, r.weight / total, r.evidence, r.preferences) for r in reasons]
-    return tuple(sorted(shares, key=lambda reason: -reason.weight))
+    merged: dict[ReasonCode, Reason] = {}
+    for said in reasons:
+        held = merged.get(said.code, Reason(said.code, 0.0))
+        evidence = tuple(dict.fromkeys((*held.evidence, *said.evidence)))[:EVIDENCE]
+        merged[said.code] = Reason(said.code, held.weight + said.weight / total, evidence, said.preferences)
+    return tuple(sorted(merged.values(), key=lambda reason: -reason.weight))

@@ -22,6 +22,9 @@ class Source(StrEnum):
     TREND = "trend"
     SEGMENT = "segment"
     CATALOGUE = "catalogue"
+    FIT = "fit"
+    RULES = "rules"
+    EXPLORATION = "exploration"
 
 
 class ReasonCode(StrEnum):
@@ -35,6 +38,14 @@ class ReasonCode(StrEnum):
     POPULAR = "POPULAR"
     DISCOVERY = "DISCOVERY"
     """Little is known of the item yet; it completes the page."""
+    FITS_YOUR_WORK = "FITS_YOUR_WORK"
+    """It suits what the person makes or uses; the answer says in which respects."""
+    PINNED = "PINNED"
+    """A rule of the provider put it there; nothing about the person did."""
+    PROMOTED = "PROMOTED"
+    """A rule of the provider moved it up."""
+    EXPLORATION = "EXPLORATION"
+    """Chance chose it among promising items, to find out whether it pleases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +82,16 @@ class Recommendation:
         score: blended score, around 0 for the model's average item; higher is better.
         reasons: at least one, the heaviest first.
         sources: the parts of the path behind the reasons, in the same order.
+        propensity: the probability with which it was put at this place, in (0, 1].
+        rule_id: the rule that pinned it there; None if none did.
     """
 
     item_id: ItemId
     score: float
     reasons: tuple[Reason, ...]
     sources: tuple[Source, ...]
+    propensity: float = 1.0
+    rule_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +105,9 @@ class RecommendationQuery:
         include_seen: whether items of the history may appear again.
         diversity: weight of novelty against relevance within the page, 0 to 1; None for the default.
         preferences: tag or category -> how much it is wanted (above 0) or not (below 0), -1 to 1.
-        device: what the page is shown on; kept with the exposure.
-        context: surface, purpose and the like; kept with the exposure.
+        device: what the page is shown on.
+        context: `surface`, `purpose`, `hour` (0 to 23) and `weekday` (0 for Monday), where they are known.
+        shown: places of the list that earlier pages had.
 
     Raises:
         ValidationFailed: a value is out of its range.
@@ -105,6 +121,7 @@ class RecommendationQuery:
     preferences: Mapping[str, float] = field(default_factory=dict)
     device: str | None = None
     context: Mapping[str, str] = field(default_factory=dict)
+    shown: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= LIMIT:

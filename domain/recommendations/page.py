@@ -22,7 +22,10 @@ class RecommendationRequest:
 
     Attributes:
         kind: which kind of items; None for all.
-        surface: where the list will be shown, such as `video_creation`; kept with the exposure.
+        surface: where the list will be shown, such as `video_creation`.
+        device: what it will be shown on; items made for other devices stay away.
+        purpose: what the person is about to do, such as `social_media`.
+        local_time: the person's own time of day, with their time zone; the server's if absent.
         first: page length, 1 to 100.
         after: what earlier pages showed.
         exclude: items that must not appear.
@@ -32,6 +35,8 @@ class RecommendationRequest:
     kind: ItemKind | None = None
     surface: str | None = None
     device: str | None = None
+    purpose: str | None = None
+    local_time: datetime | None = None
     first: int = 10
     after: Shown = NOTHING_SHOWN
     exclude: frozenset[ItemId] = frozenset()
@@ -43,6 +48,9 @@ class RecommendationRequest:
             raise ValidationFailed(f"must be within 1 to {PAGE_LIMIT}", field="first")
         require_text(self.surface, "surface")
         require_text(self.device, "device")
+        require_text(self.purpose, "purpose")
+        if self.local_time is not None and self.local_time.tzinfo is None:
+            raise ValidationFailed("a time needs a time zone", field="localTime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +109,31 @@ class RecommendationList:
 
 @dataclass(frozen=True, slots=True)
 class PastAction:
-    """One row of a person's history."""
+    """One row of a person's history.
+
+    Attributes:
+        value: of a snooze, its length in minutes.
+        recent: False for what is too long ago to say more than that the item was seen or sent away.
+    """
 
     item_id: ItemId
     type: str
     occurred_at: datetime
     value: float | None = None
+    recent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A list as it is noted for later learning: who could have seen what, by which rule."""
+    """A list as it is noted for later learning: who could have seen what, where, by which rule and how likely."""
 
     recommendation_id: UUID
     kind: ItemKind | None
     surface: str | None
+    device: str | None
+    purpose: str | None
+    local_hour: int
+    weekday: int
     model_version: ModelVersion | None
     policy_version: str
     items: Sequence[Recommendation]

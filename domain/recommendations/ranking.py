@@ -7,45 +7,28 @@ candidates are cut only after every rule has had its say.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId
-from domain.models.factor_model import FactorModel, ServingParameters
-from domain.recommendations.blending import Scorer, Scores
-from domain.recommendations.diversity import DEFAULT_DIVERSITY, maximal_marginal_relevance
+from domain.interest.model import LiveInterest
+from domain.models.factor_model import FactorModel
+from domain.recommendations.blending import TREND, Scorer, Scores, popularity_weight
+from domain.recommendations.circumstances import ORDINARY, UNTRAINED, Circumstances, Ranking
+from domain.recommendations.diversity import DEFAULT_DIVERSITY
 from domain.recommendations.eligibility import Eligibility
 from domain.recommendations.explanation import NOT_PREFERRED, SOURCES, Explainer, Preferred
-from domain.recommendations.factors import Observations, observe
-from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
+from domain.recommendations.exploration import Exploration
+from domain.recommendations.factors import Observations, observe, recency
+from domain.recommendations.live import NOT_TOGETHER, LiveSignals, Together
+from domain.recommendations.model import HistoryEntry, Reason, ReasonCode, Recommendation, RecommendationQuery
 from domain.recommendations.preferences import PREFERENCE_STRENGTH, FacetIndex
 from domain.recommendations.refinement import CANDIDATES, Refinement
 from domain.recommendations.retrieval import top
-
-POOL_FACTOR: Final = 5
-POOL_FLOOR: Final = 50
-"""Re-ranking sees this many candidates per place of the page, and never fewer than the floor."""
-
-UNTRAINED: Final = FactorModel(
-    algorithm="none",
-    item_ids=(),
-    item_kinds=np.empty(0, dtype=np.int8),
-    factors=np.empty((0, 1), dtype=np.float32),
-    popularity=np.empty(0, dtype=np.float32),
-    trend=np.empty(0, dtype=np.float32),
-    parameters=ServingParameters(
-        alpha=1.0,
-        regularization=1.0,
-        weight_scale=1.0,
-        recency_decay=1.0,
-        recency_floor=0.0,
-        popularity_strength=1.0,
-    ),
-)
-"""A model that knows no item: pages then show the catalogue in its own order."""
+from domain.recommendations.selection import Placed, Quotas, drawn, laid_out, ordered
+from domain.rules.steering import Steering
 
 
 class Recommender:
@@ -62,13 +45,18 @@ class Recommender:
         self._scorer = Scorer(self._model)
         self._refinement = Refinement(self._model)
         self._explainer = Explainer(self._model, self._scorer)
-        self._eligibility = Eligibility(catalog)
+        self.eligibility = Eligibility(catalog)
         self._model_rows = _aligned(catalog, self._model)
         self._unknown = np.flatnonzero(self._model_rows < 0)
         self._same_rows = len(self._model) == len(catalog) and len(self._unknown) == 0
 
     def recommend(
-        self, history: Sequence[HistoryEntry], query: RecommendationQuery, *, at: datetime
+        self,
+        history: Sequence[HistoryEntry],
+        query: RecommendationQuery,
+        *,
+        at: datetime,
+        around: Circumstances = ORDINARY,
     ) -> list[Recommendation]:
         """The page for a user with this history; as long as asked for unless the catalogue has no more to show.
 
@@ -76,34 +64,103 @@ class Recommender:
             history: what the user did, in any order; empty for an unknown user.
             query: what is asked for.
             at: the moment of the request.
+            around: rules, live counts, chance, and what is peculiar to the list.
         """
+        ranking = self.ranking(history, query, at=at, around=around)
+        page = self.page(ranking, query, around)
+        rows = np.array([place.row for place in page], dtype=np.int64)
+        preferred = self._preferred(rows, ranking.affinity, query)
+        more = [list(self._beside(int(row), ranking, around)) for row in rows]
+        reasons = self._explainer.explain(self._model_rows[rows], ranking.scores, preferred, more)
+        return [self._recommendation(place, said, ranking.ranked) for place, said in zip(page, reasons, strict=True)]
+
+    def ranking(
+        self, history: Sequence[HistoryEntry], query: RecommendationQuery, *, at: datetime, around: Circumstances
+    ) -> Ranking:
+        """Every item scored, and which of them may be shown. Arguments as for `recommend`."""
         observations = observe(history, self._model.rows)
         scores = self._scorer.scores(observations)
         affinity = self._facets.affinity(query.preferences) if query.preferences else None
-        ranked = self._ranked(scores, affinity)
-        candidates = self._eligibility.rows(at, query.kinds, _unwanted(history, query))
+        together = self._together(history, around)
+        ranked = self._ranked(scores, affinity, together, around)
+        allowed = self.eligibility.mask(at, query.kinds, query.device, _unwanted(history, query))
+        if around.steering.allowed is not None:
+            allowed &= around.steering.allowed
+        candidates = np.flatnonzero(allowed)
         if self._refinement.helps(observations):
             ranked = self._refined(ranked, candidates, scores, observations, at)
-        page = self._reranked(ranked, candidates, query)
-        reasons = self._explainer.explain(self._model_rows[page], scores, self._preferred(page, affinity, query))
-        return [
-            Recommendation(
-                item_id=self._catalog.item_ids[row],
-                score=float(ranked[row]),
-                reasons=reasons[place],
-                sources=tuple(SOURCES[reason.code] for reason in reasons[place]),
-            )
-            for place, row in enumerate(page.tolist())
-        ]
+        return Ranking(ranked, candidates, scores, affinity, together)
+
+    def page(self, ranking: Ranking, query: RecommendationQuery, around: Circumstances) -> list[Placed]:
+        """What stands at each place of the page."""
+        steering, candidates = around.steering, ranking.candidates
+        quotas = Quotas(steering.caps) if steering.caps else None
+        fixed = self._fixed(steering, candidates, query)
+        for pinned in fixed.values():
+            candidates = candidates[candidates != pinned.row]
+        here = [place for place in fixed if place < query.limit]
+        if quotas is not None:
+            for place in here:
+                quotas.take(fixed[place].row)
+        draws = _draws(around.exploration, query, here)
+        diversity = DEFAULT_DIVERSITY if query.diversity is None else query.diversity
+        wanted = query.limit - len(here) - len(draws)
+        rows = ordered(ranking.ranked, candidates, wanted, diversity, self._vectors, quotas)
+        chosen: list[Placed] = []
+        if around.exploration is not None and draws:
+            rest = np.setdiff1d(candidates, rows, assume_unique=True)
+            people = self.people(around)
+            chosen = drawn(ranking.ranked, people, rest, around.exploration, len(draws), quotas)
+        return laid_out(query.limit, rows.tolist(), fixed, draws, chosen)
+
+    def people(self, around: Circumstances = ORDINARY) -> NDArray[np.float32]:
+        """Who took to each item of the catalogue, as far as is known, float32[n]."""
+        return self._trained if around.live is None else around.live.people
+
+    def live_signals(self, interest: LiveInterest) -> LiveSignals:
+        """Live counts over this catalogue and model."""
+        return LiveSignals(interest, self._catalog, self._trained, self._model_rows < 0)
+
+    @cached_property
+    def _trained(self) -> NDArray[np.float32]:
+        people = np.zeros(len(self._catalog), dtype=np.float32)
+        known = self._model_rows >= 0
+        people[known] = self._model.popularity[self._model_rows[known]]
+        return people
 
     @cached_property
     def _facets(self) -> FacetIndex:
         return FacetIndex(self._catalog)
 
-    def _ranked(self, scores: Scores, affinity: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    def _ranked(
+        self,
+        scores: Scores,
+        affinity: NDArray[np.float32] | None,
+        together: Together,
+        around: Circumstances,
+    ) -> NDArray[np.float32]:
         """The score of every item of the catalogue, float32[n]; items unknown to the model stand with its last."""
-        ranked = scores.blended if self._same_rows else self._on_catalog(scores.blended)
-        return ranked if affinity is None else ranked + np.float32(PREFERENCE_STRENGTH) * affinity
+        ranked = scores.blended.copy() if self._same_rows else self._on_catalog(scores.blended)
+        if affinity is not None:
+            ranked += np.float32(PREFERENCE_STRENGTH) * affinity
+        if around.live is not None:
+            around.live.add_to(ranked, _shared(scores))
+            np.add.at(ranked, together.rows, together.gains.astype(np.float32))
+        if around.fit is not None:
+            ranked += around.fit.gain
+        if around.steering.boost is not None:
+            ranked += around.steering.boost
+        return ranked
+
+    def _together(self, history: Sequence[HistoryEntry], around: Circumstances) -> Together:
+        """What people take to together with the history; as personal as the history is long."""
+        if around.live is None or not history:
+            return NOT_TOGETHER
+        settings = self._model.parameters
+        known = observe(history, self._catalog.rows)
+        strengths = recency(len(known.rows), settings.together_decay, settings.together_floor) * (known.weights > 0)
+        share = 1.0 - popularity_weight(known.liked, settings.popularity_strength)
+        return around.live.together(known.rows, strengths, share)
 
     def _on_catalog(self, blended: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(blended) == 0:
@@ -127,13 +184,6 @@ class Recommender:
         refined[best] += self._refinement.lifts(scores, observations, self._model_rows[best], at.timestamp())
         return refined
 
-    def _reranked(
-        self, ranked: NDArray[np.float32], candidates: NDArray[np.int64], query: RecommendationQuery
-    ) -> NDArray[np.int64]:
-        pool = candidates[top(ranked[candidates], max(POOL_FACTOR * query.limit, POOL_FLOOR))]
-        diversity = DEFAULT_DIVERSITY if query.diversity is None else query.diversity
-        return pool[maximal_marginal_relevance(ranked[pool], self._vectors(pool), query.limit, diversity)]
-
     def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Factors of these catalogue rows, float32[k, d]; zeros for items unknown to the model."""
         model_rows = self._model_rows[rows]
@@ -151,6 +201,63 @@ class Recommender:
             Preferred(PREFERENCE_STRENGTH * float(affinity[row]), self._facets.matches(row, query.preferences))
             for row in page.tolist()
         ]
+
+    def _fixed(
+        self, steering: Steering, candidates: NDArray[np.int64], query: RecommendationQuery
+    ) -> dict[int, Placed]:
+        """Pinned items that may be shown, by their place on this page; those of earlier pages are like any other."""
+        may = set(candidates[np.isin(candidates, [pin.row for pin in steering.pins])].tolist()) if steering.pins else ()
+        return {
+            pin.position - query.shown: Placed(pin.row, pin=pin)
+            for pin in steering.pins
+            if pin.row in may and pin.position >= query.shown
+        }
+
+    def _beside(self, row: int, ranking: Ranking, around: Circumstances) -> Iterator[Reason]:
+        """What speaks for an item beside the model and the person's preferences."""
+        gain, evidence = ranking.together.reason(row)
+        if gain > 0:
+            items = tuple(self._catalog.item_ids[other] for other in evidence)
+            yield Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, gain, items)
+        if around.live is not None:
+            arrived, burst = around.live.gains(row, _shared(ranking.scores))
+            if arrived > 0:
+                yield Reason(ReasonCode.POPULAR, arrived)
+            if burst > 0:
+                yield Reason(ReasonCode.TRENDING, burst)
+        if around.fit is not None and around.fit.gain[row] > 0:
+            yield Reason(ReasonCode.FITS_YOUR_WORK, float(around.fit.gain[row]))
+        if around.steering.boost is not None and around.steering.boost[row] > 0:
+            yield Reason(ReasonCode.PROMOTED, float(around.steering.boost[row]))
+
+    def _recommendation(
+        self, place: Placed, reasons: tuple[Reason, ...], ranked: NDArray[np.float32]
+    ) -> Recommendation:
+        if place.pin is not None:
+            reasons = (Reason(ReasonCode.PINNED, 1.0),)
+        elif place.drawn:
+            reasons = (Reason(ReasonCode.EXPLORATION, 1.0),)
+        return Recommendation(
+            item_id=self._catalog.item_ids[place.row],
+            score=float(ranked[place.row]),
+            reasons=reasons,
+            sources=tuple(SOURCES[reason.code] for reason in reasons),
+            propensity=place.propensity,
+            rule_id=None if place.pin is None else place.pin.rule_id,
+        )
+
+
+def _draws(exploration: Exploration | None, query: RecommendationQuery, taken: Sequence[int]) -> list[int]:
+    """The places of the page that chance fills; the last one only tells whether there is a next page."""
+    if exploration is None:
+        return []
+    return [place for place in exploration.places(query.shown, query.limit - 1) if place not in taken]
+
+
+def _shared(scores: Scores) -> float:
+    """How much what others do counts in a list: popularity and trend."""
+    trends = sum(part.weight for part in scores.parts if part.source == TREND)
+    return min(1.0, scores.popularity_weight + max(trends, 0.0))
 
 
 def _aligned(catalog: CatalogSnapshot, model: FactorModel) -> NDArray[np.int64]:

@@ -3,21 +3,19 @@
 Whoever has not agreed to it, or asks not to be personalised, gets the answer that an anonymous person gets.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
-from domain.errors import Unavailable
-from domain.ids import ItemId, ModelVersion, SubjectId, TenantId, UserId
-from domain.models.model import LoadedModel
+from domain.ids import ItemId, SubjectId, TenantId, UserId
 from domain.privacy.model import Subject
-from domain.profiles.portrait import NO_TASTE, Taste
-from domain.recommendations.history import weighed
-from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
+from domain.profiles.portrait import Taste
+from domain.recommendations.exploration import DEFAULT_SHARE, Exploration
+from domain.recommendations.grounds import Grounds
+from domain.recommendations.model import Recommendation, RecommendationQuery
 from domain.recommendations.page import (
     Exposure,
     PastAction,
@@ -26,14 +24,14 @@ from domain.recommendations.page import (
     RecommendedItem,
     WordedReason,
 )
-from domain.recommendations.ranking import Recommender
+from domain.recommendations.reader import Reader, query_of
+from domain.recommendations.wishes import past_of
 from domain.recommendations.wording import sentence
 
-POLICY_VERSION = "blend-1"
-"""Names the rule by which lists are made; it is deterministic, so every item is served with propensity 1."""
+POLICY_VERSION = "blend-2"
+"""Names the rule by which lists are made, chance aside."""
 
 HISTORY_LIMIT = 5000
-HELD_RECOMMENDERS = 64
 
 
 class RecommendationStore(Protocol):
@@ -64,22 +62,6 @@ class Tastes(Protocol):
         ...
 
 
-class Catalog(Protocol):
-    """The part of the catalogue that recommending needs."""
-
-    async def snapshot(self, tenant: TenantId) -> CatalogSnapshot:
-        """The catalogue as columns."""
-        ...
-
-
-class Models(Protocol):
-    """The part of the registry that recommending needs."""
-
-    async def current(self, tenant: TenantId) -> LoadedModel | None:
-        """The model to serve."""
-        ...
-
-
 class RecommendationService:
     """Explained lists of catalogue items.
 
@@ -87,10 +69,10 @@ class RecommendationService:
         store: history and exposures.
         directory: finds people and what they agreed to.
         tastes: knows what people said about themselves.
-        catalog: what may be shown.
-        models: what was learned.
+        grounds: catalogue, model, rules and live counts of each tenant.
         clock: the moment of each request.
         ml_enabled: False serves everybody by popularity alone.
+        exploration_share: the part of personal lists that chance fills.
     """
 
     def __init__(
@@ -98,20 +80,19 @@ class RecommendationService:
         store: RecommendationStore,
         directory: Directory,
         tastes: Tastes,
-        catalog: Catalog,
-        models: Models,
+        grounds: Grounds,
         clock: Clock,
         *,
         ml_enabled: bool = True,
+        exploration_share: float = DEFAULT_SHARE,
     ) -> None:
         self._store = store
         self._directory = directory
         self._tastes = tastes
-        self._catalog = catalog
-        self._models = models
+        self._grounds = grounds
         self._clock = clock
         self._ml_enabled = ml_enabled
-        self._recommenders: OrderedDict[TenantId, _Prepared] = OrderedDict()
+        self._share = exploration_share
 
     async def recommend(self, tenant: TenantId, user_id: UserId, request: RecommendationRequest) -> RecommendationList:
         """The page that `request` asks for; an unknown person gets what is popular.
@@ -120,83 +101,68 @@ class RecommendationService:
             ValidationFailed: `user_id` cannot be a user id.
             Unavailable: Postgres cannot be reached.
         """
-        subject = await self._directory.resolve(tenant, user_id)
-        reader = subject if self._may_personalize(subject, request) else None
-        taste = await self._tastes.taste(subject) if subject and request.personalized else NO_TASTE
-        prepared = await self._prepared(tenant)
-        history = await self._history(reader, taste, prepared.catalog)
-        now = self._clock.now()
-        query = _query(request, prepared.catalog, taste)
-        found = prepared.recommender.recommend(history, query, at=now)
+        reader = await self._reader(tenant, user_id, personalized=request.personalized)
+        prepared = await self._grounds.of(tenant)
+        now, recommendation_id = self._clock.now(), uuid4()
+        query = query_of(request, prepared.catalog, reader, now)
+        chance = Exploration(recommendation_id, self._share) if reader.subject and self._share > 0 else None
+        around = prepared.circumstances(query, now, chance)
+        history = reader.history(prepared.catalog)
+        found = prepared.recommender.recommend(history, query, at=now, around=around)
         page = found[: request.first]
         shown = request.after.and_also(entry.item_id for entry in page)
-        recommendation_id = uuid4()
-        if reader is not None:
-            exposure = Exposure(
-                recommendation_id, request.kind, request.surface, prepared.version, POLICY_VERSION, page, now
-            )
-            await self._store.note(tenant, reader.subject_id, exposure)
-        return RecommendationList(
+        served = RecommendationList(
             recommendation_id=recommendation_id,
             items=tuple(_item(place, entry, prepared.catalog) for place, entry in enumerate(page)),
             has_next=len(found) > request.first and shown.may_grow,
             shown=shown,
             model_version=prepared.version,
-            policy_version=POLICY_VERSION,
-            personalized=bool(history or taste.preferences),
-            used=_used(history, taste),
+            policy_version=policy_of(chance),
+            personalized=bool(history or reader.taste.preferences),
+            used=reader.used,
             degraded=prepared.version is None,
-            version=subject.version if subject else 0,
+            version=reader.version,
         )
+        if reader.subject is not None:
+            exposure = _exposure(served, request, query, page, now)
+            await self._store.note(tenant, reader.subject.subject_id, exposure)
+        return served
 
-    def _may_personalize(self, subject: Subject | None, request: RecommendationRequest) -> bool:
-        return subject is not None and subject.personalizes and request.personalized and self._ml_enabled
-
-    async def _history(self, reader: Subject | None, taste: Taste, catalog: CatalogSnapshot) -> list[HistoryEntry]:
-        if reader is None:
-            return []
-        return weighed(await self._store.history(reader.tenant, reader.subject_id, HISTORY_LIMIT), taste, catalog)
-
-    async def _prepared(self, tenant: TenantId) -> "_Prepared":
-        catalog = await self._catalog.snapshot(tenant)
-        try:
-            model = await self._models.current(tenant)
-        except Unavailable:
-            model = None
-        version = None if model is None else model.record.version
-        held = self._recommenders.get(tenant)
-        if held is None or held.catalog is not catalog or held.version != version:
-            held = _Prepared(catalog, version, Recommender(catalog, None if model is None else model.model))
-            self._recommenders[tenant] = held
-            if len(self._recommenders) > HELD_RECOMMENDERS:
-                self._recommenders.popitem(last=False)
-        self._recommenders.move_to_end(tenant)
-        return held
+    async def _reader(self, tenant: TenantId, user_id: UserId, *, personalized: bool) -> Reader:
+        subject = await self._directory.resolve(tenant, user_id)
+        if subject is None or not personalized:
+            return Reader(version=subject.version if subject else 0)
+        taste = await self._tastes.taste(subject)
+        if not (subject.personalizes and self._ml_enabled):
+            return Reader(taste=taste, version=subject.version)
+        actions = await self._store.history(tenant, subject.subject_id, HISTORY_LIMIT)
+        return Reader(subject, taste, past_of(actions, self._clock.now()), subject.version)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A recommender and the versions of catalogue and model that it was made of."""
-
-    catalog: CatalogSnapshot
-    version: ModelVersion | None
-    recommender: Recommender
+def policy_of(chance: Exploration | None) -> str:
+    """Names the rule by which a list is made; without chance every item is served with propensity 1."""
+    return POLICY_VERSION if chance is None else f"{POLICY_VERSION}+{chance.policy}"
 
 
-def _used(history: Sequence[HistoryEntry], taste: Taste) -> tuple[str, ...]:
-    return (*(("behaviour",) if history else ()), *(("stated_preferences",) if taste.preferences else ()))
-
-
-def _query(request: RecommendationRequest, catalog: CatalogSnapshot, taste: Taste) -> RecommendationQuery:
-    return RecommendationQuery(
-        kinds=None if request.kind is None else frozenset({request.kind}),
-        # One more than is shown tells whether there is a next page.
-        limit=request.first + 1,
-        exclude=request.exclude | request.after.among(catalog.item_ids),
-        include_seen=request.include_seen,
-        preferences=taste.preferences,
+def _exposure(
+    served: RecommendationList,
+    request: RecommendationRequest,
+    query: RecommendationQuery,
+    page: Sequence[Recommendation],
+    now: datetime,
+) -> Exposure:
+    return Exposure(
+        recommendation_id=served.recommendation_id,
+        kind=request.kind,
+        surface=request.surface,
         device=request.device,
-        context={} if request.surface is None else {"surface": request.surface},
+        purpose=request.purpose,
+        local_hour=int(query.context["hour"]),
+        weekday=int(query.context["weekday"]),
+        model_version=served.model_version,
+        policy_version=served.policy_version,
+        items=page,
+        served_at=now,
     )
 
 

@@ -8,18 +8,31 @@ from domain.recommendations.page import Exposure, PastAction
 from domain.recommendations.segmentation import Membership
 from domain.storage.postgres import Database
 
+# Beyond the latest rows only the items count, and what was said of them: what has been seen or sent away stays away
+# however much has happened since.
 _HISTORY = """
-    SELECT item_id, type, occurred_at, value FROM user_behavior_events
-    WHERE tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL AND quarantined_at IS NULL
-    ORDER BY occurred_at DESC, event_id
-    LIMIT $3"""
+    WITH latest AS MATERIALIZED (
+        SELECT item_id, type, occurred_at, value FROM user_behavior_events
+        WHERE tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL AND quarantined_at IS NULL
+        ORDER BY occurred_at DESC, event_id
+        LIMIT $3)
+    SELECT item_id, type, occurred_at, value, true AS recent FROM latest
+    UNION ALL
+    SELECT * FROM (
+        SELECT item_id, type, max(occurred_at) AS occurred_at, NULL::real AS value, false AS recent
+        FROM user_behavior_events
+        WHERE (SELECT count(*) FROM latest) = $3 AND tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL
+            AND quarantined_at IS NULL AND type <> 'recommendation_snoozed'
+            AND occurred_at <= (SELECT min(occurred_at) FROM latest)
+        GROUP BY item_id, type
+        ORDER BY max(occurred_at) DESC, item_id) AS older"""
 
 # Guarded by the person's consent at this moment, which may have been withdrawn since the list was computed.
 _NOTE = """
     INSERT INTO recommendations
         (tenant_id, subject_id, recommendation_id, kind, surface, model_version, policy_version,
-         item_ids, scores, propensities, served_at)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, array_fill(1::real, ARRAY[cardinality($8::text[])]), $10
+         item_ids, scores, propensities, served_at, device, purpose, local_hour, weekday)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
     FROM subjects WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL"""
 
 
@@ -33,7 +46,10 @@ class PostgresRecommendationStore:
         """What a person did with catalogue items, latest first."""
         async with self._database.transaction(tenant, (subject,)) as tx:
             rows = await tx.rows(_HISTORY, tenant, subject, limit)
-        return [PastAction(ItemId(row["item_id"]), row["type"], row["occurred_at"], row["value"]) for row in rows]
+        return [
+            PastAction(ItemId(row["item_id"]), row["type"], row["occurred_at"], row["value"], row["recent"])
+            for row in rows
+        ]
 
     async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure) -> None:
         """Keep what was served to a person who agrees to it.
@@ -52,7 +68,12 @@ class PostgresRecommendationStore:
                 exposure.policy_version,
                 [item.item_id for item in exposure.items],
                 [item.score for item in exposure.items],
+                [item.propensity for item in exposure.items],
                 exposure.served_at,
+                exposure.device,
+                exposure.purpose,
+                exposure.local_hour,
+                exposure.weekday,
             )
 
 

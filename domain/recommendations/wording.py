@@ -1,11 +1,23 @@
 """Reasons as sentences, for products that do not word them themselves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from domain.ids import ItemId
 from domain.recommendations.model import Reason, ReasonCode
 
 MAX_NAMED = 2
+
+_SENTENCES: Final[Mapping[ReasonCode, str]] = {
+    ReasonCode.SEGMENT_FAVOURITE: "People with tastes like yours use it",
+    ReasonCode.TRENDING: "More and more people use it at the moment",
+    ReasonCode.POPULAR: "Many people use it",
+    ReasonCode.DISCOVERY: "New here, or not yet known to many",
+    ReasonCode.FITS_YOUR_WORK: "Suits what you make and use",
+    ReasonCode.PINNED: "Placed here by the provider, not chosen for you",
+    ReasonCode.PROMOTED: "Promoted by the provider",
+    ReasonCode.EXPLORATION: "Drawn by chance among promising items, to find out whether it is for you",
+}
 
 
 def sentence(reason: Reason, title_of: Callable[[ItemId], str]) -> str:
@@ -20,14 +32,8 @@ def sentence(reason: Reason, title_of: Callable[[ItemId], str]) -> str:
             return f"Because of what you did with {_named([title_of(item) for item in reason.evidence])}"
         case ReasonCode.MATCHES_PREFERENCE:
             return f"Matches your preference for {_named(reason.preferences)}"
-        case ReasonCode.SEGMENT_FAVOURITE:
-            return "People with tastes like yours use it"
-        case ReasonCode.TRENDING:
-            return "More and more people use it at the moment"
-        case ReasonCode.POPULAR:
-            return "Many people use it"
-        case ReasonCode.DISCOVERY:
-            return "New here, or not yet known to many"
+        case code:
+            return _SENTENCES[code]
 
 
 def _named(names: Sequence[str]) -> str:

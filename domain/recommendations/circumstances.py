@@ -1,0 +1,87 @@
+"""What bears on a list beside the person and the model, and what all of it together makes of the catalogue."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.models.factor_model import FactorModel, ServingParameters
+from domain.recommendations.blending import Scores
+from domain.recommendations.exploration import Exploration
+from domain.recommendations.live import LiveSignals, Together
+from domain.recommendations.retrieval import top
+from domain.rules.steering import UNSTEERED, Steering
+
+UNTRAINED: Final = FactorModel(
+    algorithm="none",
+    item_ids=(),
+    item_kinds=np.empty(0, dtype=np.int8),
+    factors=np.empty((0, 1), dtype=np.float32),
+    popularity=np.empty(0, dtype=np.float32),
+    trend=np.empty(0, dtype=np.float32),
+    parameters=ServingParameters(
+        alpha=1.0,
+        regularization=1.0,
+        weight_scale=1.0,
+        recency_decay=1.0,
+        recency_floor=0.0,
+        popularity_strength=1.0,
+    ),
+)
+"""A model that knows no item: pages then show the catalogue in its own order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """How well n items suit what a person makes, beside how much they may like them.
+
+    Attributes:
+        gain: float32[n], standard deviations that it adds to each score.
+    """
+
+    gain: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Circumstances:
+    """What bears on a list beside the person and the model.
+
+    Attributes:
+        steering: the tenant's rules for this list.
+        live: what people took to since the training; None where nothing was counted.
+        exploration: the chance in the list; None for none.
+        fit: what is peculiar to the kind of list; None for nothing.
+    """
+
+    steering: Steering = UNSTEERED
+    live: LiveSignals | None = None
+    exploration: Exploration | None = None
+    fit: Fit | None = None
+
+
+ORDINARY: Final = Circumstances()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Every item of the catalogue as one request sees it.
+
+    Attributes:
+        ranked: float32[n], the scores.
+        candidates: int64[k], what may be shown, ascending.
+        scores: the model's part.
+        affinity: float32[n], what preferences say; None for nothing.
+        together: what live pairs add.
+    """
+
+    ranked: NDArray[np.float32]
+    candidates: NDArray[np.int64]
+    scores: Scores
+    affinity: NDArray[np.float32] | None
+    together: Together
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The candidates, best first, int64[k]."""
+        return self.candidates[top(self.ranked[self.candidates], len(self.candidates))]

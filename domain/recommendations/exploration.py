@@ -1,0 +1,97 @@
+"""A share of places given to chance, so that what is not yet known to please gets a chance, at a known probability.
+
+The list is first made as if there were no chance, MMR and rules included. Then some of its places, fixed by their
+position alone, are drawn from what stands just outside of it. What is drawn changes no other place of the page; so,
+given the request and what earlier pages showed, an ordinary place has propensity 1 and a drawn one exactly the
+probability of its draw. Several draws of one page are without replacement, each with its probability given those
+before it. That is what estimators by inverse propensity need (Horvitz and Thompson, JASA 1952; Li et al., WSDM 2011).
+
+A draw depends on the id of the list alone, so whoever has the exposure can repeat it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEFAULT_SHARE: Final = 0.1
+LARGEST_SHARE: Final = 0.5
+
+POOL: Final = 50
+"""Draws are made among so many items."""
+
+OPTIMISM: Final = 1.0
+"""An item that nobody has tried yet is thought this many standard deviations better than its score."""
+
+UNIFORM: Final = 0.2
+"""This part of a draw ignores the scores, so that no propensity is below `UNIFORM / POOL`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """The chance in one list.
+
+    Attributes:
+        seed: the id of the list.
+        share: the part of the list's places that is drawn; 0 for none.
+    """
+
+    seed: UUID
+    share: float = DEFAULT_SHARE
+
+    @property
+    def policy(self) -> str:
+        """Names the way of drawing."""
+        return f"explore-1@{self.share:g}"
+
+    def places(self, shown: int, length: int) -> list[int]:
+        """The drawn places of a page, from 0: every tenth place of the list at a share of 1/10.
+
+        Args:
+            shown: how many places earlier pages had.
+            length: of the page.
+        """
+        if self.share <= 0:
+            return []
+        every = max(2, round(1 / self.share))
+        return [place for place in range(length) if (shown + place + 1) % every == 0]
+
+    def draw(self, chances: NDArray[np.float64], count: int) -> list[tuple[int, float]]:
+        """Up to `count` different indices of `chances`, each with the probability of having been drawn.
+
+        Args:
+            chances: float64[m], at least 0, at most one draw's worth each; they are taken relative to their sum.
+            count: how many to draw.
+        """
+        left, drawn = chances.astype(np.float64), []
+        for number in range(min(count, int(np.count_nonzero(chances)))):
+            shares = np.cumsum(left / left.sum())
+            # Rounding may leave the last share a little below 1.
+            index = int(min(np.searchsorted(shares, self._uniform(number), side="right"), np.flatnonzero(left)[-1]))
+            drawn.append((index, float(left[index] / left.sum())))
+            left[index] = 0.0
+        return drawn
+
+    def _uniform(self, number: int) -> float:
+        """A number in [0, 1) that only the seed and the number of the draw decide."""
+        digest = hashlib.blake2b(self.seed.bytes + number.to_bytes(4, "big"), digest_size=8).digest()
+        return int.from_bytes(digest, "big") / 2**64
+
+
+def optimistic(scores: NDArray[np.float32], people: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How good items may turn out to be, float32[m]: their score and what few people leave uncertain of it.
+
+    Args:
+        scores: float32[m], in standard deviations.
+        people: float32[m], who took to the item; uncertainty falls with their square root, as a mean's does.
+    """
+    return np.asarray(scores + OPTIMISM / np.sqrt(1.0 + people), dtype=np.float32)
+
+
+def chances(promise: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probability of each item of a pool, float64[m]: a softmax of its promise, mixed with an equal chance."""
+    powers = np.exp(promise.astype(np.float64) - float(promise.max()))
+    return np.asarray((1.0 - UNIFORM) * powers / powers.sum() + UNIFORM / len(promise), dtype=np.float64)

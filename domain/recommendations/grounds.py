@@ -1,0 +1,123 @@
+"""What lists of one tenant are made from, put together once for each version of its parts."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from domain.catalog.snapshot import CatalogSnapshot
+from domain.errors import Unavailable
+from domain.ids import ModelVersion, TenantId
+from domain.interest.model import LiveInterest
+from domain.models.model import LoadedModel
+from domain.recommendations.circumstances import Circumstances, Fit
+from domain.recommendations.exploration import Exploration
+from domain.recommendations.live import LiveSignals
+from domain.recommendations.model import RecommendationQuery
+from domain.recommendations.ranking import Recommender
+from domain.rules.model import RuleBook
+from domain.rules.steering import RuleSheet
+
+HELD_TENANTS: Final = 64
+
+
+class Catalog(Protocol):
+    """The part of the catalogue that recommending needs."""
+
+    async def snapshot(self, tenant: TenantId) -> CatalogSnapshot:
+        """The catalogue as columns."""
+        ...
+
+
+class Models(Protocol):
+    """The part of the registry that recommending needs."""
+
+    async def current(self, tenant: TenantId) -> LoadedModel | None:
+        """The model to serve."""
+        ...
+
+
+class Rules(Protocol):
+    """Who knows the tenant's rules."""
+
+    async def current(self, tenant: TenantId) -> RuleBook:
+        """The rules for serving."""
+        ...
+
+
+class Interest(Protocol):
+    """Who knows what people take to at this moment."""
+
+    async def current(self, tenant: TenantId) -> LiveInterest:
+        """The live counts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What one tenant's lists are made from, and the versions of its parts."""
+
+    catalog: CatalogSnapshot
+    version: ModelVersion | None
+    recommender: Recommender
+    book: RuleBook
+    rules: RuleSheet
+    interest: LiveInterest
+    live: LiveSignals | None
+
+    def circumstances(
+        self, query: RecommendationQuery, at: datetime, chance: Exploration | None = None, fit: Fit | None = None
+    ) -> Circumstances:
+        """What bears on a list at this moment."""
+        steering = self.rules.steering(query.kinds, query.context.get("surface"), query.device, at)
+        return Circumstances(steering, self.live, chance, fit)
+
+
+class Grounds:
+    """Holds what is prepared for each tenant, and prepares anew only what has changed."""
+
+    def __init__(self, catalog: Catalog, models: Models, rules: Rules, interest: Interest) -> None:
+        self._catalog = catalog
+        self._models = models
+        self._rules = rules
+        self._interest = interest
+        self._held: OrderedDict[TenantId, Prepared] = OrderedDict()
+
+    async def of(self, tenant: TenantId) -> Prepared:
+        """What the tenant's lists are made from at this moment.
+
+        Raises:
+            Unavailable: the catalogue cannot be read. Everything else is done without where it is away.
+        """
+        catalog = await self._catalog.snapshot(tenant)
+        try:
+            model = await self._models.current(tenant)
+        except Unavailable:
+            model = None
+        book, interest = await self._rules.current(tenant), await self._interest.current(tenant)
+        prepared = _prepared(self._held.get(tenant), catalog, model, book, interest)
+        self._held[tenant] = prepared
+        self._held.move_to_end(tenant)
+        if len(self._held) > HELD_TENANTS:
+            self._held.popitem(last=False)
+        return prepared
+
+
+def _prepared(
+    held: Prepared | None, catalog: CatalogSnapshot, model: LoadedModel | None, book: RuleBook, interest: LiveInterest
+) -> Prepared:
+    version = None if model is None else model.record.version
+    same_items = held is not None and held.catalog is catalog
+    same_model = held is not None and same_items and held.version == version
+    if held is not None and same_model and held.book is book and held.interest is interest:
+        return held
+    fitting = None if model is None else model.model
+    recommender = held.recommender if held is not None and same_model else Recommender(catalog, fitting)
+    rules = held.rules if held is not None and same_items and held.book is book else RuleSheet(book, catalog)
+    same_counts = held is not None and same_model and held.interest is interest
+    live = held.live if held is not None and same_counts else _live(recommender, interest)
+    return Prepared(catalog, version, recommender, book, rules, interest, live)
+
+
+def _live(recommender: Recommender, interest: LiveInterest) -> LiveSignals | None:
+    return recommender.live_signals(interest) if interest.item_ids else None
