@@ -50,6 +50,17 @@ class FeedbackInput:
     rating: float | None = strawberry.field(default=None, description="A rating, if one was given.")
     comment: str | None = strawberry.field(default=None, description="The person's own words; kept sealed.")
 
+    def meaning(self) -> Feedback:
+        """The feedback."""
+        return Feedback(
+            type=self.type,
+            sentiment=self.sentiment,
+            aspect=self.aspect,
+            item_id=None if self.item_id is None else ItemId(self.item_id),
+            rating=self.rating,
+            comment=self.comment,
+        )
+
 
 @strawberry.input(description="One report of behaviour.")
 class LearnPreferencesInput:
@@ -68,7 +79,7 @@ class LearnPreferencesInput:
         return BehaviorData(
             actions=tuple(_action(action, index) for index, action in enumerate(self.actions)),
             projects=tuple(_project(project, index) for index, project in enumerate(self.projects)),
-            feedback=tuple(map(_feedback, self.feedback)),
+            feedback=tuple(said.meaning() for said in self.feedback),
             session_id=self.session_id,
             device=self.device,
         )
@@ -151,14 +162,3 @@ def _project(project: ProjectInput, index: int) -> Project:
     if not isinstance(attributes, dict) or not all(isinstance(v, str | float | int) for v in attributes.values()):
         raise ValidationFailed("are named texts, numbers and booleans", field=f"projects.{index}.attributes")
     return Project(project.visual_style, project.category, project.duration, attributes)
-
-
-def _feedback(said: FeedbackInput) -> Feedback:
-    return Feedback(
-        type=said.type,
-        sentiment=said.sentiment,
-        aspect=said.aspect,
-        item_id=None if said.item_id is None else ItemId(said.item_id),
-        rating=said.rating,
-        comment=said.comment,
-    )

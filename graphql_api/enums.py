@@ -1,10 +1,5 @@
 """The domain's enumerations as GraphQL enums, registered once, before any type that uses them."""
 
-from enum import EnumMeta
-from typing import Any
-
-import strawberry
-
 from domain.behavior.model import InteractionAction, Sentiment
 from domain.catalog.model import ItemKind
 from domain.health import Status
@@ -14,6 +9,7 @@ from domain.privacy.model import ConsentPurpose, PrivacyLevel
 from domain.profiles.model import FacetSource, Verdict
 from domain.realtime.model import ResyncReason, UpdateKind
 from domain.recommendations.model import ReasonCode, Source
+from graphql_api.enumeration import register as _register
 
 __all__ = [
     "ChangeAction",
@@ -33,13 +29,6 @@ __all__ = [
     "UpdateKind",
     "Verdict",
 ]
-
-
-def _register(kind: EnumMeta, name: str, description: str, values: dict[str, str]) -> None:
-    """Make `kind` a GraphQL enum of that name, each value with its own description."""
-    registered: Any = strawberry.enum(kind, name=name, description=description)
-    for value in registered.__strawberry_definition__.values:
-        value.description = values[value.name]
 
 
 _register(
@@ -65,7 +54,15 @@ _register(
     "How well something is.",
     {"OK": "It works.", "DEGRADED": "It works with losses.", "UNAVAILABLE": "It does not work at the moment."},
 )
-_register(JobKind, "JobKind", "What a job does.", {"RETRAIN": "Trains a new model and puts it in service."})
+_register(
+    JobKind,
+    "JobKind",
+    "What a job does.",
+    {
+        "RETRAIN": "Trains a new model and puts it in service.",
+        "WORKFLOWS": "Finds the ways of working that many people share.",
+    },
+)
 _register(
     JobState,
     "JobState",

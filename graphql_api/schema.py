@@ -14,10 +14,12 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from domain.storage.postgres import statements_run
+from graphql_api.adaptation import AdaptationMutation, AdaptationQuery
 from graphql_api.behavior import BehaviorMutation
 from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
+from graphql_api.feedback import FeedbackMutation
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
 from graphql_api.models import ModelsMutation, ModelsQuery
@@ -28,6 +30,7 @@ from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 from graphql_api.segments import SegmentQuery
+from graphql_api.workflows import WorkflowMutation, WorkflowQuery
 
 
 @strawberry.type
@@ -59,14 +62,31 @@ NODES: Mapping[str, type[CatalogItemNode | ProfileNode]] = MappingProxyType(
 
 @strawberry.type(description="Reading; every field but `health` needs a token.")
 class Query(
-    NodeQuery, ProfileQuery, RecommendationQuery, CatalogQuery, PrivacyQuery, ModelsQuery, OperationsQuery, SegmentQuery
+    NodeQuery,
+    ProfileQuery,
+    RecommendationQuery,
+    CatalogQuery,
+    PrivacyQuery,
+    ModelsQuery,
+    OperationsQuery,
+    SegmentQuery,
+    AdaptationQuery,
+    WorkflowQuery,
 ):
     """The nouns' queries."""
 
 
 @strawberry.type(description="Writing; success is answered after the commit, an expected failure as a problem.")
 class Mutation(
-    BehaviorMutation, ProfileMutation, RecommendationMutation, CatalogMutation, PrivacyMutation, ModelsMutation
+    BehaviorMutation,
+    ProfileMutation,
+    RecommendationMutation,
+    CatalogMutation,
+    PrivacyMutation,
+    ModelsMutation,
+    FeedbackMutation,
+    AdaptationMutation,
+    WorkflowMutation,
 ):
     """The nouns' mutations."""
 

@@ -23,9 +23,11 @@ from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
 from domain.storage.redis import RedisStore
 from workers.behavior import BatchLoop
 from workers.retrain import Retraining
+from workers.workflows import WorkflowMining
 
 SWEEP_SECONDS = frozenset(range(0, 60, 5))
 RETRAIN_HOUR = 3
+MINING_HOUR = 4
 JOB_TIMEOUT_SECONDS = 6 * 3600
 QUEUE_RETRIES = 600
 
@@ -48,6 +50,7 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_jobs, second=set(SWEEP_SECONDS), timeout=JOB_TIMEOUT_SECONDS),
                 cron(sweep_outbox, second=set(SWEEP_SECONDS)),
                 cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
+                cron(mine_all, hour=MINING_HOUR, minute=0),
             ],
             "on_startup": start,
             "on_shutdown": stop,
@@ -110,6 +113,13 @@ async def retrain_all(ctx: Context) -> None:
         await services.jobs.enqueue(tenant, JobKind.RETRAIN)
 
 
+async def mine_all(ctx: Context) -> None:
+    """Hand in the daily mining of every tenant's workflows."""
+    services = ctx["parts"].services
+    for tenant in await services.job_store.tenants():
+        await services.jobs.enqueue(tenant, JobKind.WORKFLOWS)
+
+
 def _queue_url(settings: Settings) -> str:
     return settings.queue_url or settings.redis_url or "redis://127.0.0.1:6379"
 
@@ -127,4 +137,5 @@ async def _has_beaten(settings: Settings) -> bool:
 def _handlers(parts: WorkerServices) -> dict[JobKind, Handler]:
     services = parts.services
     retraining = Retraining(parts.training_log, services.catalog, services.models, services.publisher)
-    return {JobKind.RETRAIN: retraining.run}
+    mining = WorkflowMining(parts.workflow_log, services.catalog, parts.common_ways, services.clock)
+    return {JobKind.RETRAIN: retraining.run, JobKind.WORKFLOWS: mining.run}

@@ -226,10 +226,22 @@ class BehaviorService:
     def _session(self, data: BehaviorData, key: SubjectKey) -> SealedSession | None:
         if data.session_id is None:
             return None
-        name = data.session_id.encode()
-        digest = hmac.digest(self._session_key, key.subject.bytes + name, hashlib.sha256)
-        sealed = key.seal("user_sessions", "client_session_sealed", name)
-        return SealedSession(UUID(bytes=digest[:16], version=4), sealed, data.device)
+        return sealed_session(self._session_key, data.session_id, data.device, key)
+
+
+def sealed_session(session_key: bytes, client_session: str, device: str | None, key: SubjectKey) -> SealedSession:
+    """A visit as it is stored, under an id of ours that the client's id gives again.
+
+    Args:
+        session_key: 32-byte secret that turns a client's session id into ours.
+        client_session: the client's id.
+        device: what the visit takes place on, where that is known.
+        key: seals what is the person's.
+    """
+    name = client_session.encode()
+    digest = hmac.digest(session_key, key.subject.bytes + name, hashlib.sha256)
+    sealed = key.seal("user_sessions", "client_session_sealed", name)
+    return SealedSession(UUID(bytes=digest[:16], version=4), sealed, device)
 
 
 def _sealed(event: Event, key: SubjectKey) -> SealedEvent:

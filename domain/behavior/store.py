@@ -20,7 +20,7 @@ SUCCESSES: Final = [
 ]
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
-_LOCK_COLLECTING = """
+LOCK_COLLECTING = """
     SELECT version FROM subjects
     WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL
     FOR NO KEY UPDATE"""
@@ -97,6 +97,7 @@ _TOUCH_SESSION = """
         (tenant_id, subject_id, session_id, client_session_sealed, device, started_at, last_seen_at, event_count)
     VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
     ON CONFLICT (subject_id, session_id) DO UPDATE SET
+        device = coalesce(excluded.device, user_sessions.device),
         last_seen_at = greatest(user_sessions.last_seen_at, excluded.last_seen_at),
         event_count = user_sessions.event_count + excluded.event_count"""
 
@@ -111,7 +112,7 @@ class PostgresBehaviorStore:
     async def append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Appended:
         """Add a report; events that are there already are left alone, and nothing is announced for them."""
         async with self._database.transaction(tenant, (subject,)) as tx:
-            version = await tx.value(_LOCK_COLLECTING, tenant, subject)
+            version = await tx.value(LOCK_COLLECTING, tenant, subject)
             if version is None:
                 raise ConsentRequired("This user has not agreed to behaviour being stored.", field="userId")
             added = await _add_events(tx, tenant, subject, report)

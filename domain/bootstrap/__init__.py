@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from domain.adaptation.store import CommonWaysStore, WorkflowLog
 from domain.behavior.store import TrainingLog
 from domain.bootstrap.secrets import required, role_passwords
 from domain.bootstrap.services import Services, assemble
@@ -17,10 +18,12 @@ __all__ = ["Services", "WorkerServices", "migrate_database", "open_services", "o
 
 @dataclass(frozen=True)
 class WorkerServices:
-    """What a worker has beside the services: the log as the trainer may see it."""
+    """What a worker has beside the services: the log as the trainer may see it, and where what is mined goes."""
 
     services: Services
     training_log: TrainingLog
+    workflow_log: WorkflowLog
+    common_ways: CommonWaysStore
 
 
 async def migrate_database(
@@ -49,7 +52,10 @@ async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIt
     async with AsyncExitStack() as stack:
         databases = await _open_databases(stack, settings, (Role.WORKER, Role.TRAINER, Role.KEYS))
         services = await assemble(stack, settings, databases[Role.WORKER], databases[Role.KEYS], clock or SystemClock())
-        yield WorkerServices(services, TrainingLog(databases[Role.TRAINER]))
+        trainer = databases[Role.TRAINER]
+        yield WorkerServices(
+            services, TrainingLog(trainer), WorkflowLog(trainer), CommonWaysStore(databases[Role.WORKER])
+        )
 
 
 async def _open_databases(stack: AsyncExitStack, settings: Settings, roles: tuple[Role, ...]) -> Databases:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from domain.adaptation.service import AdaptationService
+from domain.adaptation.store import PostgresAdaptationStore
 from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
@@ -34,6 +36,8 @@ from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
 from domain.settings import Settings
 from domain.storage.postgres import Database
+from domain.visits.service import SessionService
+from domain.visits.store import PostgresSessionStore
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,14 @@ class Services:
     directory: SubjectDirectory
     catalog: CatalogService
     behavior: BehaviorService
+    sessions: SessionService
     imports: BehaviorImport
     profiles: ProfileService
     stating: StatingService
     segments: SegmentService
     recommendations: RecommendationService
     rules: RuleService
+    adaptation: AdaptationService
     models: ModelRegistry
     jobs: JobQueue
     job_store: PostgresJobStore
@@ -77,12 +83,14 @@ async def assemble(
         directory=ground.directory,
         catalog=ground.catalog,
         behavior=behavior,
+        sessions=_sessions(ground),
         imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
         profiles=_profiles(ground, segments),
         stating=stating,
         segments=segments,
         recommendations=_recommendations(ground, stating, rules),
         rules=rules,
+        adaptation=_adaptation(ground),
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
@@ -103,6 +111,11 @@ def _behavior(ground: Ground) -> BehaviorService:
         derived(ground.settings, "session ids"),
         ground.clock,
     )
+
+
+def _sessions(ground: Ground) -> SessionService:
+    store, key = PostgresSessionStore(ground.database), derived(ground.settings, "session ids")
+    return SessionService(store, ground.privacy, ground.keys, key, ground.clock)
 
 
 def _profiles(ground: Ground, segments: SegmentService) -> ProfileService:
@@ -127,6 +140,18 @@ def _recommendations(ground: Ground, stating: StatingService, rules: RuleService
         ground.clock,
         ml_enabled=ground.settings.ml_enabled,
         exploration_share=ground.settings.exploration_share,
+    )
+
+
+def _adaptation(ground: Ground) -> AdaptationService:
+    return AdaptationService(
+        PostgresAdaptationStore(ground.database, ground.outbox),
+        ground.directory,
+        ground.keys,
+        ground.catalog,
+        ground.publisher,
+        ground.clock,
+        ml_enabled=ground.settings.ml_enabled,
     )
 
 

@@ -18,6 +18,7 @@ class JobKind(StrEnum):
     """What a job does."""
 
     RETRAIN = "retrain"
+    WORKFLOWS = "workflows"
 
 
 class JobState(StrEnum):

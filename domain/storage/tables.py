@@ -177,3 +177,40 @@ class ItemPairRow(Model):
 
     class Meta:
         table = "item_pairs"
+
+
+class CommonWorkflowRow(Model):
+    """A sequence of steps that many people of a tenant follow."""
+
+    tenant_id = fields.TextField()
+    workflow_id = fields.CharField(max_length=256, primary_key=True)
+    steps: fields.Field[list[str]] = ArrayField(element_type="text")
+    people = fields.IntField()
+    of_people = fields.IntField()
+    sessions = fields.IntField()
+    support = fields.FloatField()
+    confidence = fields.FloatField()
+    lift = fields.FloatField()
+    last_seen_at = fields.DatetimeField()
+    mined_at = fields.DatetimeField()
+
+    class Meta:
+        table = "common_workflows"
+
+
+class FeatureCompanionRow(Model):
+    """A feature that many people use who also take a certain step."""
+
+    tenant_id = fields.TextField()
+    step = fields.TextField()
+    feature = fields.CharField(max_length=256, primary_key=True)
+    people = fields.IntField()
+    of_people = fields.IntField()
+    confidence = fields.FloatField()
+    share = fields.FloatField()
+    kept = fields.FloatField()
+    last_seen_at = fields.DatetimeField()
+    mined_at = fields.DatetimeField()
+
+    class Meta:
+        table = "feature_companions"

@@ -67,6 +67,7 @@ class SessionRow(Model):
     started_at = fields.DatetimeField()
     last_seen_at = fields.DatetimeField()
     event_count = fields.IntField()
+    context_sealed = fields.BinaryField(null=True)
 
     class Meta:
         table = "user_sessions"
@@ -107,6 +108,18 @@ class ProfileRow(Model):
 
     class Meta:
         table = "user_profiles"
+
+
+class AdaptationRow(Model):
+    """What a person said about their interface and its offers, sealed."""
+
+    subject_id = fields.UUIDField(primary_key=True)
+    tenant_id = fields.TextField()
+    choices_sealed = fields.BinaryField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "user_adaptations"
 
 
 class SegmentRow(Model):

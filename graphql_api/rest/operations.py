@@ -2,13 +2,15 @@
 
 from typing import Any, Final
 
-from graphql_api.rest import behavior, health, privacy, profiles, recommendations
+from graphql_api.rest import adaptation, behavior, feedback, health, privacy, profiles, recommendations
 from graphql_api.rest.operation import Operation
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *behavior.OPERATIONS,
+    *feedback.OPERATIONS,
     *recommendations.OPERATIONS,
     *profiles.OPERATIONS,
+    *adaptation.OPERATIONS,
     *privacy.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -22,6 +22,10 @@ DOCUMENTED = {
     ("POST", "/api/personalization/recommendations"),
     ("POST", "/api/personalization/track-interaction"),
     ("POST", "/api/personalization/privacy"),
+    ("POST", "/api/personalization/ui-settings"),
+    ("GET", "/api/personalization/workflow-optimizations/{userId}"),
+    ("POST", "/api/personalization/feedback"),
+    ("POST", "/api/personalization/session-data"),
     ("GET", "/api/personalization/health"),
 }
 

@@ -52,6 +52,7 @@ TRAINER_READS = {
     "public.subjects": {"subject_id", "tenant_id", "trains"},
     "public.user_behavior_events": {
         "subject_id", "tenant_id", "event_id", "type", "item_id", "value", "occurred_at",
+        "seq",
     },
     "public.recommendations": {
         "subject_id", "tenant_id", "recommendation_id", "model_version", "policy_version", "item_ids", "propensities",

@@ -1,0 +1,1 @@
+"""Visits: on what device and where in the product somebody is."""
