@@ -18,6 +18,7 @@ from domain.jobs.model import Job, JobKind, JobState
 from domain.jobs.service import JobRunner
 from domain.settings import Settings
 from workers.retrain import Retraining
+from workers.training.config import configured, settings_in
 
 POLL_SECONDS: Final = 0.2
 MEASURES: Final = {"NDCG@10": "_ndcg_at_10", "recall@10": "_recall_at_10"}
@@ -27,7 +28,8 @@ MEASURES: Final = {"NDCG@10": "_ndcg_at_10", "recall@10": "_recall_at_10"}
 @tenant_option
 @data_dir_option
 @json_option
-def command(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
+@click.option("--config", metavar="FILE|JSON", help="Model configuration: a JSON file, or the JSON itself.")
+def command(tenant: TenantId, data_dir: Path | None, as_json: bool, config: str | None) -> None:
     """Train a tenant's model and publish it.
 
     Prints how good it is at finding each user's last item, beside popularity on the same hold-out. Running API
@@ -36,9 +38,11 @@ def command(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
     \b
     Example:
       personalization train --tenant demo
+      personalization train --config '{"collaborativeFiltering": {"algorithm": "svd", "dimensions": 50}}'
     """
+    asked = _asked(config)
     with prepared(local_settings(data_dir=data_dir)) as settings:
-        result = asyncio.run(_train(settings, tenant))
+        result = asyncio.run(_train(settings, tenant, asked))
     if as_json:
         print_result({"tenant": tenant, **result})
         return
@@ -52,12 +56,19 @@ def _rows(metrics: Mapping[str, float]) -> list[tuple[str, ...]]:
     return [(name, *(f"{metrics[name + measure]:.3f}" for measure in MEASURES.values())) for name in rankings]
 
 
-async def _train(settings: Settings, tenant: TenantId) -> dict[str, Any]:
+def _asked(config: str | None) -> dict[str, Any]:
+    """The arguments of the job."""
+    if config is None:
+        return {}
+    return {"config": settings_in(config) if config.lstrip().startswith("{") else configured(Path(config))}
+
+
+async def _train(settings: Settings, tenant: TenantId, asked: Mapping[str, Any]) -> dict[str, Any]:
     async with open_worker(settings) as worker:
         # Whoever takes the job first trains: a worker that is woken by it, or this process.
-        job_id = await worker.services.jobs.enqueue(tenant, JobKind.RETRAIN)
+        job_id = await worker.services.jobs.enqueue(tenant, JobKind.RETRAIN, asked)
         with share("Training") as progress:
-            running = asyncio.create_task(_run(worker, tenant, job_id))
+            running = asyncio.create_task(_run(worker, settings, tenant, job_id))
             while not running.done():
                 progress((await worker.services.jobs.job(tenant, job_id)).progress)
                 await asyncio.wait({running}, timeout=POLL_SECONDS)
@@ -65,9 +76,16 @@ async def _train(settings: Settings, tenant: TenantId) -> dict[str, Any]:
         return _result(await running)
 
 
-async def _run(worker: WorkerServices, tenant: TenantId, job_id: JobId) -> Job:
+async def _run(worker: WorkerServices, settings: Settings, tenant: TenantId, job_id: JobId) -> Job:
     services = worker.services
-    retraining = Retraining(worker.training_log, services.catalog, services.models, services.publisher)
+    retraining = Retraining(
+        worker.training_log,
+        services.catalog,
+        services.models,
+        services.publisher,
+        services.segments,
+        configured(settings.ml_config_file),
+    )
     runner = JobRunner(services.job_store, {JobKind.RETRAIN: retraining.run}, services.clock)
     while True:
         await runner.run(job_id)

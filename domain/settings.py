@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     )
     debug: bool = Field(default=False, description="Verbose logs, SQL counts and timings in answers.")
 
+    ml_config_file: Path | None = Field(None, description="JSON with the model configuration of the daily training.")
     environment: Environment = Field(Environment.PRODUCTION, description="development or production.")
     data_dir: Path = Field(Path(".data"), description="Embedded servers, key file, model cache and logs.")
     database_url: str | None = Field(None, description="PostgreSQL >= 15; embedded when absent.")

@@ -1,7 +1,7 @@
 """Trained models: which versions there are, which serves and why, and how an operator changes that."""
 
 from datetime import datetime
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 import strawberry
 from strawberry.scalars import JSON
@@ -12,6 +12,7 @@ from domain.models import model
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import ChangeAction, ModelStatus
+from graphql_api.model_configuration import MlConfigInput, documented
 from graphql_api.operations import JobNode
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
@@ -107,6 +108,9 @@ class RetrainModelsInput:
     force: bool = strawberry.field(
         default=False, description="Put the new version in service whatever its comparison says."
     )
+    config: MlConfigInput | None = strawberry.field(
+        default=None, description="How to train; what is left out is as in the daily training."
+    )
 
 
 RetrainModelsPayload: TypeAlias = Annotated[
@@ -157,7 +161,11 @@ class ModelsMutation:
         """Hand in a training."""
         tenant = info.context.allow(Scope.MODELS_ADMIN)
         jobs = info.context.services.jobs
-        arguments = {"force": True, "actor": info.context.caller.user_id} if input is not None and input.force else {}
+        arguments: dict[str, Any] = {}
+        if input is not None and input.force:
+            arguments |= {"force": True, "actor": info.context.caller.user_id}
+        if input is not None and input.config is not None:
+            arguments["config"] = documented(input.config)
         return JobNode.of(await jobs.job(tenant, await jobs.enqueue(tenant, JobKind.RETRAIN, arguments)))
 
     @strawberry.mutation(description="Put a version in service, whatever was measured of it.")

@@ -23,6 +23,7 @@ from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
 from domain.storage.redis import RedisStore
 from workers.behavior import BatchLoop
 from workers.retrain import Retraining
+from workers.training.config import configured
 from workers.workflows import WorkflowMining
 
 SWEEP_SECONDS = frozenset(range(0, 60, 5))
@@ -77,7 +78,11 @@ async def start(ctx: Context) -> None:
     stack = AsyncExitStack()
     parts = await stack.enter_async_context(open_worker(ctx["settings"]))
     services = parts.services
-    ctx |= {"stack": stack, "parts": parts, "runner": JobRunner(services.job_store, _handlers(parts), services.clock)}
+    ctx |= {
+        "stack": stack,
+        "parts": parts,
+        "runner": JobRunner(services.job_store, _handlers(parts, ctx["settings"]), services.clock),
+    }
     batches = BatchLoop(services.behavior, services.profiles, services.clock)
     ctx["batches"] = asyncio.create_task(batches.run())
     log.info("worker_started")
@@ -134,8 +139,15 @@ async def _has_beaten(settings: Settings) -> bool:
         await redis.close()
 
 
-def _handlers(parts: WorkerServices) -> dict[JobKind, Handler]:
+def _handlers(parts: WorkerServices, settings: Settings) -> dict[JobKind, Handler]:
     services = parts.services
-    retraining = Retraining(parts.training_log, services.catalog, services.models, services.publisher)
+    retraining = Retraining(
+        parts.training_log,
+        services.catalog,
+        services.models,
+        services.publisher,
+        services.segments,
+        configured(settings.ml_config_file),
+    )
     mining = WorkflowMining(parts.workflow_log, services.catalog, parts.common_ways, services.clock)
     return {JobKind.RETRAIN: retraining.run, JobKind.WORKFLOWS: mining.run}

@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,8 +32,25 @@ class TrainingRows(Protocol):
         ...
 
 
+class Segmenter(Protocol):
+    """Who puts people into segments."""
+
+    async def refresh(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
+        """Compute the segments of these people anew and keep them."""
+        ...
+
+
 class Retraining:
-    """Trains and publishes models."""
+    """Trains and publishes models.
+
+    Args:
+        rows: the log.
+        catalog: the items.
+        models: where models are published.
+        publisher: tells the tenant of a new one.
+        segments: where people are put by it.
+        settings: of every training, unless its job says otherwise.
+    """
 
     def __init__(
         self,
@@ -41,11 +58,15 @@ class Retraining:
         catalog: CatalogService,
         models: ModelRegistry,
         publisher: OutboxPublisher,
+        segments: Segmenter,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._rows = rows
         self._catalog = catalog
         self._models = models
         self._publisher = publisher
+        self._segments = segments
+        self._settings = settings or {}
 
     async def run(self, job: Job, report: Report) -> Mapping[str, Any]:
         """Train the model that a job asks for; answers with its version and metrics.
@@ -53,7 +74,7 @@ class Retraining:
         Raises:
             ValidationFailed: a setting is unknown, or there is nothing to learn from yet.
         """
-        config = TrainingConfig.parse(dict(job.arguments))
+        config = TrainingConfig.parse({**self._settings, **job.arguments.get("config", {})})
         training_set = await self.training_set(job.tenant)
         # Imported here, since it brings the training libraries, which a worker that never trains can do without.
         from workers.training.trainer import train
@@ -61,8 +82,16 @@ class Retraining:
         artifact = await asyncio.to_thread(train, training_set, config, lambda _stage, done: report(done))
         record = await self._models.publish(job.tenant, artifact)
         await self._publisher.tell_tenant(job.tenant, UpdateKind.MODEL_UPDATED, record.version.encode())
+        await self._segment(job.tenant)
         log.info("model_published", tenant=job.tenant, version=record.version, metrics=dict(record.metrics))
         return {"version": record.version, "algorithm": record.algorithm, "metrics": dict(record.metrics)}
+
+    async def _segment(self, tenant: TenantId) -> None:
+        """Put everybody who was learned from into the segments of the new model."""
+        people: set[SubjectId] = set()
+        async for chunk in self._rows.chunks(tenant):
+            people.update(row.subject_id for row in chunk)
+        await self._segments.refresh(tenant, people)
 
     async def training_set(self, tenant: TenantId) -> TrainingSet:
         """The tenant's consented rows over its catalogue, as arrays; items that left the catalogue are left out."""

@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 
 from domain.clock import Clock
-from domain.errors import DomainError, NotFound
+from domain.errors import Conflict, DomainError, NotFound
 from domain.ids import JobId, TenantId
 from domain.jobs.model import ABANDONED_AFTER, HEARTBEAT_SECONDS, Job, JobKind
 
@@ -99,10 +99,13 @@ class JobQueue:
         """Hand in a job; a job of the same kind that has not finished yet is answered instead of a second one.
 
         Raises:
+            Conflict: one that has not finished yet was asked for with other arguments.
             NotFound: there is no such tenant.
         """
         waiting = await self._store.unfinished(tenant, kind)
         if waiting is not None:
+            if arguments and dict(arguments) != dict(waiting.arguments):
+                raise Conflict("Another job of this kind, with other settings, has not finished yet.")
             return waiting.job_id
         job_id = JobId(uuid4())
         correlation = structlog.contextvars.get_contextvars().get("correlation_id")

@@ -96,7 +96,11 @@ async def test_a_tenant_without_behaviour_has_a_reason_instead_of_a_model(
 async def test_those_who_do_not_agree_to_training_are_not_trained_on(room: RestRoom, worker: dict[str, Any]) -> None:
     await behave(room)
     retraining = Retraining(
-        worker["parts"].training_log, room.services.catalog, room.services.models, room.services.publisher
+        worker["parts"].training_log,
+        room.services.catalog,
+        room.services.models,
+        room.services.publisher,
+        room.services.segments,
     )
     with_everybody = await retraining.training_set(room.tenant)
     await room.services.privacy.record_consent(

@@ -4,90 +4,16 @@ The three documented sections are accepted as they are written in the specificat
 name of a setting; what else a training is free to choose stands beside them.
 """
 
+import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
 
 from domain.errors import ValidationFailed
-
-FeatureGroup = Literal["user_actions", "content_features", "temporal_patterns"]
-GROUPS: Final[tuple[FeatureGroup, ...]] = ("user_actions", "content_features", "temporal_patterns")
-MAX_DIMENSIONS: Final = 1024
-MAX_CLUSTERS: Final = 100
+from domain.models.configuration import GROUPS, MAX_CLUSTERS, MAX_DIMENSIONS, SECTIONS, FeatureGroup, MlConfig
 
 _STRICT: Final = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-_DOCUMENTED: Final = ConfigDict(**_STRICT, alias_generator=to_camel, populate_by_name=True)
-
-
-class PreferencePrediction(BaseModel):
-    """The network that reorders the best candidates.
-
-    Attributes:
-        type: what it is.
-        features: the groups of features that it is told.
-    """
-
-    model_config = _DOCUMENTED
-
-    type: Literal["neural_network"] = "neural_network"
-    features: tuple[FeatureGroup, ...] = Field(default=GROUPS, min_length=1)
-
-
-class UserSegmentation(BaseModel):
-    """The segments of people with like taste.
-
-    Attributes:
-        type: what finds them.
-        algorithm: how.
-        clusters: how many.
-    """
-
-    model_config = _DOCUMENTED
-
-    type: Literal["clustering"] = "clustering"
-    algorithm: Literal["kmeans"] = "kmeans"
-    clusters: int = Field(default=5, ge=1, le=MAX_CLUSTERS)
-
-
-class CollaborativeFiltering(BaseModel):
-    """The factors of items.
-
-    Attributes:
-        type: what they come from.
-        algorithm: how they are computed.
-        dimensions: how many each item has.
-    """
-
-    model_config = _DOCUMENTED
-
-    type: Literal["matrix_factorization"] = "matrix_factorization"
-    algorithm: Literal["svd", "als"] = "als"
-    dimensions: int = Field(default=50, ge=1, le=MAX_DIMENSIONS)
-
-
-class MlConfig(BaseModel):
-    """The documented configuration; a section or name that is left out keeps its default."""
-
-    model_config = _DOCUMENTED
-
-    preference_prediction: PreferencePrediction = PreferencePrediction()
-    user_segmentation: UserSegmentation = UserSegmentation()
-    collaborative_filtering: CollaborativeFiltering = CollaborativeFiltering()
-
-    def settings(self) -> dict[str, Any]:
-        """What was named, as settings of a training."""
-        named = {
-            "network_features": (self.preference_prediction, "features"),
-            "clusters": (self.user_segmentation, "clusters"),
-            "algorithm": (self.collaborative_filtering, "algorithm"),
-            "factors": (self.collaborative_filtering, "dimensions"),
-        }
-        return {
-            setting: getattr(section, name)
-            for setting, (section, name) in named.items()
-            if name in section.model_fields_set
-        }
 
 
 class TrainingConfig(BaseModel):
@@ -151,10 +77,10 @@ class TrainingConfig(BaseModel):
             ValidationFailed: a name is unknown or a value out of range, or a setting is named in two ways; `field`
                 names the first.
         """
-        sections = {name: value for name, value in values.items() if name in _SECTIONS}
-        settings = {name: value for name, value in values.items() if name not in _SECTIONS}
+        sections = {name: value for name, value in values.items() if name in SECTIONS}
+        settings = {name: value for name, value in values.items() if name not in SECTIONS}
         try:
-            documented = MlConfig.model_validate(sections).settings()
+            documented = MlConfig.parse(sections).settings()
             twice = sorted(documented.keys() & settings.keys())
             if twice:
                 raise ValidationFailed("named in two ways", field=twice[0])
@@ -164,4 +90,31 @@ class TrainingConfig(BaseModel):
             raise ValidationFailed(first["msg"], field=".".join(map(str, first["loc"]))) from error
 
 
-_SECTIONS: Final = frozenset({name for field in MlConfig.model_fields for name in (field, to_camel(field))})
+def configured(file: Path | None) -> dict[str, Any]:
+    """The settings in a JSON file, checked; none without a file.
+
+    Raises:
+        ValidationFailed: it cannot be read, is not a JSON object, or holds what `TrainingConfig.parse` refuses.
+    """
+    if file is None:
+        return {}
+    try:
+        return settings_in(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValidationFailed(f"{file} cannot be read", field="config") from error
+
+
+def settings_in(text: str) -> dict[str, Any]:
+    """The settings in a JSON text, checked.
+
+    Raises:
+        ValidationFailed: it is not a JSON object, or holds what `TrainingConfig.parse` refuses.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValidationFailed("the configuration is not JSON", field="config") from error
+    if not isinstance(values, dict):
+        raise ValidationFailed("the configuration is not a JSON object", field="config")
+    TrainingConfig.parse(values)
+    return values

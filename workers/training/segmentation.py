@@ -21,6 +21,8 @@ MOST_PEOPLE: Final = 20_000
 
 SILHOUETTE_PEOPLE: Final = 2_000
 STARTS: Final = 4
+_SAME: Final = 6
+"""Directions that agree in so many digits are one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,7 @@ def segmentation(model: FactorModel, interactions: Interactions, clusters: int, 
     people, vectors = people[told_apart], vectors[told_apart]
     if len(people) < max(2 * clusters, 2):
         return None
+    clusters = min(clusters, len(np.unique(vectors.round(_SAME), axis=0)))
     with threadpool_limits(limits=1):
         found = KMeans(clusters, n_init=STARTS, random_state=seed).fit(vectors)
         labels, silhouette = _by_size(found.labels_, clusters), _silhouette(vectors, found.labels_, seed)
