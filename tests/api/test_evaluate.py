@@ -98,7 +98,7 @@ def test_each_kind_of_file_gives_the_same_figures(
 ) -> None:
     found = result("evaluate", "--dataset", str(write(tmp_path)), "--protocol", "holdout")
     assert (found["users"], found["items"], found["interactions"], found["rejected"]) == (30, 30, 210, 0)
-    assert [model["kind"] for model in found["models"]][-1] == "popularity"
+    assert {model["kind"] for model in found["models"][-2:]} == {"popularity", "trend"}
     metrics = METRICS | ({"diversity_at_10", "miscalibration_at_10"} if write in DESCRIBED else set())
     for model in found["models"]:
         assert set(model) == metrics | {"kind", "coverage", "settings", "hybrid_less_this"}

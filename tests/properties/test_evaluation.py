@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from domain.errors import ValidationFailed
-from workers.evaluation.histories import Histories, build_histories
-from workers.evaluation.hybrid import Blend, Hybrid, learn_blend, standardized
+from workers.evaluation.examples import build_examples
+from workers.evaluation.histories import Histories, Past, build_histories
 from workers.evaluation.metrics import NDCG, Tally, interval, paired_difference
-from workers.evaluation.protocols import Protocol, Split, splits
-from workers.evaluation.runner import measure
-from workers.evaluation.sources import Model, Popular, item_knn, shallow_autoencoder
+from workers.evaluation.mixture import ascend, best_single
+from workers.evaluation.neighbourhood import item_knn
+from workers.evaluation.network import Perceptron, features
+from workers.evaluation.popularity import LEAST, Popular, Trend
+from workers.evaluation.protocols import Protocol, Split, splits, validation
+from workers.evaluation.sources import Model, shallow_autoencoder
 from workers.evaluation.weights import nearest
 from workers.training.linear import ease, ease_factors
 
@@ -123,7 +127,7 @@ def test_both_forms_of_ease_agree(taken: NDArray[np.bool_], regularization: floa
 
 @settings(max_examples=25, deadline=None)
 @given(rows, st.integers(0, 3))
-def test_a_blend_is_never_worse_than_its_parts_on_its_validation_split(
+def test_weights_are_never_worse_than_one_source_on_what_they_were_learned_on(
     found: list[tuple[int, int, int]], seed: int
 ) -> None:
     try:
@@ -135,16 +139,55 @@ def test_a_blend_is_never_worse_than_its_parts_on_its_validation_split(
         Popular(split.training),
         *(candidate.serve(candidate.learn(split.training)) for candidate in tried),
     ]
-    blend = learn_blend(["popularity", "item-kNN", "EASE"], models, split)
-    histories = [split.training.of(int(user)) for user in split.measured]
-    # What a model that says nothing finds is the chance order of equal scores.
-    speaking = [model for model in models if standardized(model.scores(histories), histories).any()]
-    assume(speaking)
+    cases = split.cases()
+    examples = build_examples(models, cases, [case.past for case in cases])
+    weights = ascend(examples)
+    assert float(examples.values(examples.blended(weights)).mean()) >= best_single(examples)[1] - 1e-9
 
-    def value(parts: Sequence[Model], weights: NDArray[np.float64]) -> float:
-        return float(measure(Hybrid(parts, Blend((), weights, {})), split).values[NDCG].mean())
 
-    assert value(models, blend.everybody) >= max(value([model], np.ones(1)) for model in speaking) - 1e-9
+@given(rows, st.sampled_from(Protocol))
+def test_nothing_that_is_to_be_found_is_told(found: list[tuple[int, int, int]], protocol: Protocol) -> None:
+    histories = histories_of(found)
+    try:
+        outer = next(splits(histories, protocol, 0))
+        inner = validation(outer, protocol, 1)
+    except ValidationFailed:
+        return
+    for split in (outer, inner):
+        held_out = pairs(split.held_out)
+        asked = [(case.user, item) for case in split.cases() for item in case.wanted.tolist()]
+        assert sorted(asked) == sorted(held_out)
+        for case in split.cases():
+            assert not set(case.past.items.tolist()) & set(case.wanted.tolist())
+            assert {(case.user, item) for item in case.past.items.tolist()} <= pairs(outer.training)
+
+
+@given(
+    arrays(np.float32, (4, 7), elements=st.integers(-5, 5).map(float)),
+    st.integers(0, 5),
+    st.integers(0, 500),
+)
+def test_a_network_gives_the_same_as_arrays(table: NDArray[np.float32], seed: int, length: int) -> None:
+    module = Perceptron(9, seed)
+    with torch.no_grad():
+        module.direct.weight.uniform_(-1, 1, generator=torch.Generator().manual_seed(seed))
+        module.outer.weight.uniform_(-1, 1, generator=torch.Generator().manual_seed(seed + 1))
+    seen = features(table, length)
+    wanted = module(torch.from_numpy(seen)).detach().numpy()
+    np.testing.assert_allclose(module.exported().scores(seen), wanted, atol=1e-5)
+
+
+@given(rows, st.sampled_from([None, 0.0001, 1.0]), st.integers(-5, 60))
+def test_a_trend_counts_what_was_before_and_nothing_later(
+    found: list[tuple[int, int, int]], half_life: float | None, at: int
+) -> None:
+    histories = histories_of(found)
+    [row] = Trend(histories, half_life).scores([Past(np.empty(0, dtype=np.int64), np.empty(0), float(at))])
+    counts = np.zeros(ITEMS)
+    for item, moment in zip(histories.items, histories.times, strict=True):
+        if moment <= at:
+            counts[item] += 1 if half_life is None else 0.5 ** ((at - moment) / (half_life * 86_400))
+    np.testing.assert_allclose(row, np.log(LEAST + counts), atol=1e-4)
 
 
 @given(arrays(np.int8, (6, 8), elements=st.integers(0, 4)), st.integers(1, 8))

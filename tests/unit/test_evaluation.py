@@ -7,10 +7,12 @@ import pytest
 
 from cli.bars import Bar, drawn
 from domain.errors import ValidationFailed
+from workers.evaluation.examples import standardized
 from workers.evaluation.features import build_features
-from workers.evaluation.histories import Histories, build_histories
-from workers.evaluation.hybrid import Blend, Hybrid, standardized
+from workers.evaluation.histories import Histories, Past, build_histories
+from workers.evaluation.hybrid import Blend, Hybrid
 from workers.evaluation.metrics import NDCG
+from workers.evaluation.mixture import Mixture
 from workers.evaluation.protocols import Protocol
 from workers.evaluation.report import Report, described, summarize
 from workers.evaluation.runner import HYBRID, SHORTENED, Result, evaluate
@@ -19,7 +21,13 @@ from workers.evaluation.weights import Dense
 from workers.training import linear
 from workers.training.linear import ContextSettings, TransitionSettings, context, ease, transitions
 
-KINDS = {"popularity", "item-kNN", "BM25", "ALS", "EASE", "transitions", "context", HYBRID}
+KINDS = {
+    "popularity", "trend", "item-kNN", "user-kNN", "BM25", "ALS", "EASE", "transitions", "context", HYBRID
+}  # fmt: skip
+
+
+def past(*items: int) -> Past:
+    return Past(np.array(items, dtype=np.int64), np.arange(len(items), dtype=np.float64), float(len(items)))
 
 
 def tastes(seed: int = 0, users: int = 40) -> Histories:
@@ -135,27 +143,25 @@ def test_scores_are_compared_in_deviations_over_what_competes() -> None:
 
 def test_a_history_counts_more_the_newer_it_is() -> None:
     model = ItemToItem(Dense(np.eye(3, dtype=np.float32)), decay=1.0, floor=0.5)
-    [row] = model.scores([np.array([2, 0])])
+    [row] = model.scores([past(2, 0)])
     np.testing.assert_allclose(row, [1.5, 0, 0.5 + np.exp(-1)], rtol=1e-6)
 
 
-def test_a_blend_without_weights_for_a_length_takes_those_of_everybody() -> None:
+def test_a_blend_takes_the_mixture_of_the_length_of_history() -> None:
     models = [
         ItemToItem(Dense(np.eye(3, dtype=np.float32))),
         ItemToItem(Dense(np.eye(3, dtype=np.float32)[::-1].copy())),
     ]
-    blend = Blend(("a", "b"), np.array([1.0, 0.0]), {1: np.array([0.0, 1.0])})
-    short, long = Hybrid(models, blend).scores([np.array([0]), np.array([0, 1, 2, 0])])
+    blend = Blend(("a", "b"), {0: Mixture(np.array([0.0, 1.0])), 2: Mixture(np.array([1.0, 0.0]))})
+    short, long = Hybrid(models, blend).scores([past(0), past(0, 1)])
     assert short.argmax() == 2
-    np.testing.assert_array_equal(
-        long, standardized(models[0].scores([np.array([0, 1, 2, 0])]), [np.array([0, 1, 2])])[0]
-    )
+    np.testing.assert_array_equal(long, standardized(models[0].scores([past(0, 1)]), [np.array([0, 1])])[0])
 
 
 def test_what_stands_between_neighbours_is_found_in_their_gap() -> None:
     settings = ContextSettings(width=1, decay=1.0, regularization=0.1, support=1)
     weights = context([np.array([0, 1, 2])] * 5 + [np.array([3, 4])] * 5, 5, settings)
-    [row] = Gaps(weights, settings).scores([np.array([0, 2])])
+    [row] = Gaps(weights, settings).scores([past(0, 2)])
     assert max((1, 3, 4), key=lambda item: row[item]) == 1
 
 

@@ -2,11 +2,15 @@
 
 from typing import Final
 
-from workers.evaluation import sources
+from workers.evaluation import neighbourhood, popularity, sources
 from workers.evaluation.sources import Candidate
 from workers.training.linear import ContextSettings, TransitionSettings
 
 POPULARITY: Final = "popularity"
+TREND: Final = "trend"
+TRENDS: Final = ((None, "so far"), (365.0, "years"), (90.0, "years"), (30.0, "weeks"), (7.0, "weeks"), (1.0, "weeks"))
+"""Half-lives in days, and the family that each is of."""
+
 DECAYS: Final = ((None, 0.0), (3.0, 0.15), (5.0, 0.05), (5.0, 0.15), (8.0, 0.15), (15.0, 0.15))
 """How fast a history fades, and the part that never does."""
 
@@ -17,25 +21,31 @@ ALS_GRID: Final = ((64, 10.0, 4.0), (64, 30.0, 6.0), (128, 30.0, 4.0))
 KNN_GRID: Final = ((50, 0.0), (200, 0.0), (200, 10.0))
 """Neighbours, shrink."""
 
+USER_KNN_GRID: Final = ((40, 0.0), (80, 10.0), (200, 10.0))
+"""Neighbours, shrink."""
+
 BM25_GRID: Final = ((100, 1.2, 0.4), (200, 1.2, 0.75))
 """Neighbours, k1, b."""
 
 CONTEXTS: Final = (ContextSettings(), ContextSettings(width=10, decay=4.0, regularization=20.0))
+TRANSITIONS: Final = (TransitionSettings(), TransitionSettings(regularization=100.0))
 TRANSITION_DECAYS: Final = (2.0, 5.0)
 
 
 def candidates(seed: int) -> dict[str, list[Candidate]]:
-    """Model kind -> its settings, those that share what is learned together.
+    """Model kind -> its settings, those that share what is learned together; popularity first.
 
     Args:
         seed: of the factors.
     """
     return {
-        POPULARITY: [sources.popularity()],
-        "item-kNN": [sources.item_knn(*setting) for setting in KNN_GRID],
-        "BM25": [sources.bm25(*setting) for setting in BM25_GRID],
+        POPULARITY: [popularity.popularity()],
+        TREND: [popularity.trend(*setting) for setting in TRENDS],
+        "item-kNN": [neighbourhood.item_knn(*setting) for setting in KNN_GRID],
+        "user-kNN": [neighbourhood.user_knn(*setting) for setting in USER_KNN_GRID],
+        "BM25": [neighbourhood.bm25(*setting) for setting in BM25_GRID],
         "ALS": [sources.als(*setting, seed) for setting in ALS_GRID],
         "EASE": [sources.shallow_autoencoder(ridge, *decay) for ridge in RIDGES for decay in DECAYS],
-        "transitions": [sources.next_items(TransitionSettings(), decay) for decay in TRANSITION_DECAYS],
+        "transitions": [sources.next_items(settings, decay) for settings in TRANSITIONS for decay in TRANSITION_DECAYS],
         "context": [sources.between(settings) for settings in CONTEXTS],
     }

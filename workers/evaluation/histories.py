@@ -1,10 +1,42 @@
 """What users did, in order: the one form that splits, models and metrics share."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What is known of one user when a list is asked for.
+
+    Attributes:
+        items: int64[h], oldest first.
+        times: float64[h], seconds since the epoch.
+        at: when the list is asked for, in the same seconds.
+    """
+
+    items: NDArray[np.int64]
+    times: NDArray[np.float64]
+    at: float
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def newest(self, count: int) -> "Past":
+        """The same user at the same moment, of whom only the last `count` actions are known."""
+        first = max(0, len(self) - count)
+        return replace(self, items=self.items[first:], times=self.times[first:])
+
+
+Pasts = Sequence[Past]
+
+
+def items_of(pasts: Pasts) -> list[NDArray[np.int64]]:
+    """Every past's items, oldest first."""
+    return [past.items for past in pasts]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +73,21 @@ class Histories:
         """One user's items, oldest first."""
         first, last = np.searchsorted(self.users, (user, user + 1))
         return self.items[first:last]
+
+    def past(self, user: int, at: float | None = None) -> Past:
+        """What one user did.
+
+        Args:
+            user: who.
+            at: when a list is asked for; None for right after the user's last action, or after everybody's for a user
+                who did nothing.
+        """
+        first, last = np.searchsorted(self.users, (user, user + 1))
+        items, times = self.items[first:last], self.times[first:last]
+        if at is None:
+            known = times if len(times) else self.times
+            at = float(known.max()) if len(known) else 0.0
+        return Past(items, times, at)
 
     def lists(self) -> list[NDArray[np.int64]]:
         """Every user's items, oldest first."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workers.evaluation.grids import POPULARITY
 from workers.evaluation.metrics import NDCG, Interval, Measured, interval, paired_difference
+from workers.evaluation.mixture import Mixture
 from workers.evaluation.runner import HYBRID, Result
 
 SLICES: Final = (0, 1, 3, 10, 1_000_000_000)
@@ -63,7 +64,7 @@ class Report:
         strongest_single: the kind that the hybrid has to beat.
         slices: by the length of the training history.
         shortened: everybody, as if only so many of their newest actions were known.
-        blends: model kind -> weight, one a split; for everybody, and by the length from which on it holds.
+        blends: what the hybrid's order is made of, one a split, by the length of history from which on it holds.
     """
 
     models: Sequence[ModelReport]
@@ -107,10 +108,7 @@ def summarize(result: Result, seed: int) -> Report:
             _slice(str(length), parts[HYBRID], parts[POPULARITY], seed) for length, parts in result.shortened.items()
         ],
         blends=[
-            {
-                "everybody": _named(blend.names, blend.everybody),
-                **{f"from {low}": _named(blend.names, weights) for low, weights in blend.by_history.items()},
-            }
+            {f"from {low}": _described_mixture(blend.names, mixture) for low, mixture in blend.mixtures.items()}
             for blend in result.blends
         ],
     )
@@ -177,5 +175,6 @@ def _slice(
     )
 
 
-def _named(names: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
-    return {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
+def _described_mixture(names: Sequence[str], mixture: Mixture) -> dict[str, Any]:
+    weights = {name: round(float(weight), 4) for name, weight in zip(names, mixture.weights, strict=True) if weight}
+    return {"weights": weights, "network": mixture.share}

@@ -1,26 +1,35 @@
 """One evaluation: tune every kind of model on validation, refit the best, blend them, and measure all on the test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.recommendations.retrieval import top
 from workers.evaluation.features import Features
-from workers.evaluation.grids import POPULARITY, candidates
+from workers.evaluation.grids import POPULARITY, TREND, candidates
 from workers.evaluation.histories import Histories
-from workers.evaluation.hybrid import Blend, Hybrid, learn_blend, newest
-from workers.evaluation.metrics import NDCG, Measured, Tally
-from workers.evaluation.protocols import Protocol, Split, splits, validation
-from workers.evaluation.sources import Candidate, Model, OrPopular
+from workers.evaluation.hybrid import Blend, Hybrid, learn_blend
+from workers.evaluation.metrics import CUTOFF, NDCG, Measured, Tally, ndcg
+from workers.evaluation.popularity import OrPopular
+from workers.evaluation.protocols import Case, Protocol, Split, splits, validation
+from workers.evaluation.sources import Candidate, Model
+from workers.evaluation.weights import Scores
 
 HYBRID: Final = "hybrid"
+NEED_NO_HISTORY: Final = frozenset({POPULARITY, TREND, HYBRID})
+"""Kinds that have an answer for whoever did nothing; in place of the others, popularity answers."""
+
 SHORTENED: Final = (0, 1, 2, 3, 5, 10)
 """Lengths to which histories are cut, to see what newcomers would get."""
 
 TABLE_BYTES: Final = 100_000_000
 """Memory for the scores of users who are measured together."""
+
+TUNING_LISTS: Final = 3_000
+"""At most so many lists decide on a setting."""
 
 ReportProgress = Callable[[str, float], None]
 
@@ -32,7 +41,7 @@ class Result:
     Attributes:
         measured: model kind -> its metrics on the test users, folds joined.
         settings: model kind -> the setting chosen on validation, one a split.
-        blends: the hybrid's weights, one a split.
+        blends: how the hybrid's scores become one, one a split.
         lengths: int64[k], the length of each measured user's training history.
         shortened: length -> hybrid's and popularity's metrics when only so many of the newest actions are known.
     """
@@ -102,61 +111,100 @@ def measure(model: Model, split: Split, features: Features | None = None, known:
     training = split.training
     counts = np.bincount(training.items, minlength=training.item_count).astype(np.float64)
     tally = Tally(counts, training.user_count, features)
-    together = max(1, TABLE_BYTES // (4 * training.item_count))
-    users = split.measured.tolist()
-    for first in range(0, len(users), together):
-        some = users[first : first + together]
-        histories = [training.of(user) for user in some]
-        told = histories if known is None else [newest(history, known) for history in histories]
-        for user, scores, history in zip(some, model.scores(told), histories, strict=True):
-            scores[history] = -np.inf
-            tally.add(user, scores, history, split.held_out.of(user))
+    cases = split.cases()
+    for case, scores in _scored(model, cases, training.item_count, known):
+        tally.add(case.user, scores, case.past.items, case.wanted)
     return tally.measured()
+
+
+def _scored(
+    model: Model, cases: Sequence[Case], item_count: int, known: int | None = None
+) -> Iterator[tuple[Case, Scores]]:
+    """What a model says in each case, float32[n] with -inf for what does not compete."""
+    together = max(1, TABLE_BYTES // (4 * item_count))
+    for first in range(0, len(cases), together):
+        some = cases[first : first + together]
+        told = [case.past if known is None else case.past.newest(known) for case in some]
+        for case, scores in zip(some, model.scores(told), strict=True):
+            scores[case.past.items] = -np.inf
+            yield case, scores
 
 
 def _run_split(split: Split, protocol: Protocol, seed: int, collected: _Collected, report: ReportProgress) -> None:
     inner = validation(split, protocol, seed + 1)
+    cases = inner.cases(TUNING_LISTS)
     chosen: dict[str, Candidate] = {}
     fitted: dict[str, Model] = {}
+    singles: dict[str, str] = {}
     kinds = candidates(seed)
     for number, (kind, tried) in enumerate(kinds.items()):
-        report(f"tuning {kind}", 0.6 * number / len(kinds))
-        chosen[kind], fitted[kind] = _best(tried, inner)
-        collected.settings.setdefault(kind, []).append(chosen[kind].setting)
-    report("weighing", 0.6)
-    blend = learn_blend(list(fitted), list(fitted.values()), inner)
+        report(f"tuning {kind}", 0.5 * number / len(kinds))
+        found = _tuned(tried, inner.training, cases)
+        for family, (candidate, model, _) in found.items():
+            chosen[_name(kind, family)], fitted[_name(kind, family)] = candidate, model
+        best = max(found, key=lambda family: found[family].value)
+        singles[kind] = _name(kind, best)
+        collected.settings.setdefault(kind, []).append(found[best].candidate.setting)
+    report("weighing", 0.5)
+    blend = learn_blend(list(fitted), list(fitted.values()), inner, seed)
     collected.blends.append(blend)
     fitted.clear()
-    for number, (kind, candidate) in enumerate(chosen.items()):
-        report(f"refitting {kind}", 0.7 + 0.2 * number / len(chosen))
-        fitted[kind] = candidate.serve(candidate.learn(split.training))
+    learned: dict[tuple[str, object], Any] = {}
+    for number, (name, candidate) in enumerate(chosen.items()):
+        report(f"refitting {name}", 0.7 + 0.2 * number / len(chosen))
+        key = (name.partition(",")[0], candidate.key)
+        if key not in learned:
+            learned[key] = candidate.learn(split.training)
+        fitted[name] = candidate.serve(learned[key])
     report("measuring", 0.9)
-    _measure_all({**fitted, HYBRID: Hybrid(list(fitted.values()), blend)}, split, collected)
+    models = {kind: fitted[name] for kind, name in singles.items()}
+    _measure_all({**models, HYBRID: Hybrid(list(fitted.values()), blend)}, split, collected)
 
 
 def _measure_all(models: Mapping[str, Model], split: Split, collected: _Collected) -> None:
     for kind, model in models.items():
-        served = OrPopular(model, models[POPULARITY])
+        served = model if kind in NEED_NO_HISTORY else OrPopular(model, models[POPULARITY])
         collected.measured.setdefault(kind, []).append(measure(served, split, collected.features))
     for length in SHORTENED:
         parts = collected.shortened.setdefault(length, {HYBRID: [], POPULARITY: []})
         for kind, measured in parts.items():
             measured.append(measure(models[kind], split, known=length))
-    collected.lengths.append(np.diff(split.training.offsets)[split.measured])
+    collected.lengths.append(np.array([len(case.past) for case in split.cases()]))
 
 
-def _best(tried: Sequence[Candidate], inner: Split) -> tuple[Candidate, Model]:
-    """The candidate with the highest NDCG@10 on validation; candidates with equal keys stand together."""
-    learned, key = tried[0].learn(inner.training), tried[0].key
-    best, best_model, best_value = tried[0], tried[0].serve(learned), -1.0
+class _Tuned(NamedTuple):
+    """The best of a family on validation."""
+
+    candidate: Candidate
+    model: Model
+    value: float
+
+
+def _tuned(tried: Sequence[Candidate], training: Histories, cases: Sequence[Case]) -> dict[str, _Tuned]:
+    """The candidate of each family with the highest NDCG@10; candidates with equal keys stand together."""
+    learned, key = tried[0].learn(training), tried[0].key
+    best: dict[str, _Tuned] = {}
     for candidate in tried:
         if candidate.key != key:
-            learned, key = candidate.learn(inner.training), candidate.key
+            learned, key = candidate.learn(training), candidate.key
         model = candidate.serve(learned)
-        value = float(measure(model, inner).values[NDCG].mean())
-        if value > best_value:
-            best, best_model, best_value = candidate, model, value
-    return best, best_model
+        value = _value(model, cases, training.item_count)
+        if candidate.family not in best or value > best[candidate.family].value:
+            best[candidate.family] = _Tuned(candidate, model, value)
+    return best
+
+
+def _value(model: Model, cases: Sequence[Case], item_count: int) -> float:
+    """Mean NDCG@10."""
+    found = (
+        ndcg(np.isin(top(scores, CUTOFF), case.wanted), len(case.wanted))
+        for case, scores in _scored(model, cases, item_count)
+    )
+    return float(np.mean(list(found)))
+
+
+def _name(kind: str, family: str) -> str:
+    return f"{kind}, {family}" if family else kind
 
 
 def _joined(parts: Mapping[str, Sequence[Measured]]) -> dict[str, Measured]:

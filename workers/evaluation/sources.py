@@ -10,11 +10,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from workers.evaluation.histories import Histories
-from workers.evaluation.weights import Dense, Factored, Lists, Scores, Sparse, Weights, nearest, weighed
+from workers.evaluation.histories import Histories, Pasts, items_of
+from workers.evaluation.weights import Dense, Factored, Scores, Weights, weighed
 from workers.training.linear import (
     ContextSettings,
     TransitionSettings,
@@ -27,13 +27,15 @@ from workers.training.linear import (
 
 ALS_ITERATIONS: Final = 15
 GAPS_AT_ONCE: Final = 512
+FAST: Final = 5.0
+"""Histories that fade within so many positions are a source of their own."""
 
 
 class Model(Protocol):
     """A fitted model."""
 
-    def scores(self, histories: Lists) -> Scores:
-        """The score of every item for each of k users who did `histories`, oldest first: float32[k, n], finite."""
+    def scores(self, pasts: Pasts) -> Scores:
+        """The score of every item for each of k users: float32[k, n], finite."""
         ...
 
 
@@ -46,44 +48,14 @@ class Candidate:
         key: candidates of a kind with equal keys share what is learned, by far the dearest part.
         learn: learns from histories.
         serve: makes a model of what was learned.
+        family: the best of each family of a kind is a source of the hybrid.
     """
 
     setting: str
     key: object
     learn: Callable[[Histories], Any]
     serve: Callable[[Any], Model]
-
-
-class Popular:
-    """How many people took to each item."""
-
-    def __init__(self, training: Histories) -> None:
-        self._counts = np.bincount(training.items, minlength=training.item_count).astype(np.float32)
-
-    def scores(self, histories: Lists) -> Scores:
-        """The same for everybody."""
-        return np.tile(self._counts, (len(histories), 1))
-
-
-class OrPopular:
-    """A model that needs a history, and popularity for whoever has none: what anybody would serve.
-
-    Args:
-        model: asked where there is a history.
-        popular: asked where there is none.
-    """
-
-    def __init__(self, model: Model, popular: Model) -> None:
-        self._model = model
-        self._popular = popular
-
-    def scores(self, histories: Lists) -> Scores:
-        """The score of every item."""
-        table = self._model.scores(histories)
-        unknown = np.array([len(history) == 0 for history in histories])
-        if unknown.any():
-            table[unknown] = self._popular.scores([history for history in histories if len(history) == 0])
-        return table
+    family: str = ""
 
 
 class ItemToItem:
@@ -100,9 +72,9 @@ class ItemToItem:
         self._decay = decay
         self._floor = floor
 
-    def scores(self, histories: Lists) -> Scores:
+    def scores(self, pasts: Pasts) -> Scores:
         """The score of every item."""
-        return self._weights.applied(weighed(histories, self._weights.item_count, self._decay, self._floor))
+        return self._weights.applied(weighed(items_of(pasts), self._weights.item_count, self._decay, self._floor))
 
 
 class Gaps:
@@ -119,10 +91,10 @@ class Gaps:
         self._weights = np.ascontiguousarray(weights[:, self._known])
         self._settings = settings
 
-    def scores(self, histories: Lists) -> Scores:
+    def scores(self, pasts: Pasts) -> Scores:
         """The score of every item."""
-        table = np.zeros((len(histories), self._item_count), dtype=np.float32)
-        for row, history in zip(table, histories, strict=True):
+        table = np.zeros((len(pasts), self._item_count), dtype=np.float32)
+        for row, history in zip(table, items_of(pasts), strict=True):
             if len(history):
                 row[self._known] = self._between(history)
         return table
@@ -154,42 +126,15 @@ class FoldedIn:
         self._gram = factors.T @ factors + regularization * np.eye(factors.shape[1], dtype=np.float32)
         self._alpha = alpha
 
-    def scores(self, histories: Lists) -> Scores:
+    def scores(self, pasts: Pasts) -> Scores:
         """The score of every item."""
-        vectors = np.array([self._vector(history) for history in histories], dtype=np.float32)
+        vectors = np.array([self._vector(history) for history in items_of(pasts)], dtype=np.float32)
         return np.asarray(vectors @ self._factors.T, dtype=np.float32)
 
     def _vector(self, history: NDArray[np.int64]) -> NDArray[np.float32]:
         liked = self._factors[history]
         system = self._gram + (self._alpha - 1.0) * (liked.T @ liked)
         return np.asarray(np.linalg.solve(system, self._alpha * liked.sum(axis=0)), dtype=np.float32)
-
-
-def popularity() -> Candidate:
-    """Popularity."""
-    return Candidate("", None, Popular, lambda model: model)
-
-
-def item_knn(neighbours: int, shrink: float) -> Candidate:
-    """Cosine similarity of items, shrunk towards 0, the nearest neighbours of each item kept."""
-
-    def learn(training: Histories) -> Weights:
-        together = _without_diagonal(training.matrix())
-        counts = np.bincount(training.items, minlength=training.item_count)
-        rows = np.repeat(np.arange(len(counts)), np.diff(together.indptr))
-        together.data /= (np.sqrt(counts[rows] * counts[together.indices]) + shrink).astype(np.float32)
-        return Sparse(nearest(together, neighbours))
-
-    return Candidate(f"{neighbours} neighbours, shrink {shrink:g}", (neighbours, shrink), learn, ItemToItem)
-
-
-def bm25(neighbours: int, k1: float, b: float) -> Candidate:
-    """Co-occurrence of BM25-weighted histories, the nearest neighbours of each item kept."""
-
-    def learn(training: Histories) -> Weights:
-        return Sparse(nearest(_without_diagonal(_bm25(training.matrix(), k1, b)), neighbours))
-
-    return Candidate(f"{neighbours} neighbours, k1 {k1:g}, b {b:g}", (neighbours, k1, b), learn, ItemToItem)
 
 
 def als(factors: int, regularization: float, alpha: float, seed: int) -> Candidate:
@@ -205,7 +150,9 @@ def als(factors: int, regularization: float, alpha: float, seed: int) -> Candida
         return np.ascontiguousarray(model.item_factors, dtype=np.float32)
 
     setting = f"{factors} factors, reg {regularization:g}, alpha {alpha:g}"
-    return Candidate(setting, setting, learn, lambda learned: FoldedIn(learned, regularization, alpha))
+    return Candidate(
+        setting, setting, learn, lambda learned: FoldedIn(learned, regularization, alpha), f"{factors} factors"
+    )
 
 
 def shallow_autoencoder(regularization: float, decay: float | None, floor: float) -> Candidate:
@@ -223,6 +170,7 @@ def shallow_autoencoder(regularization: float, decay: float | None, floor: float
         regularization,
         learn,
         lambda weights: ItemToItem(weights, decay, floor),
+        "even" if decay is None else "fast" if decay <= FAST else "slow",
     )
 
 
@@ -233,6 +181,7 @@ def next_items(settings: TransitionSettings, decay: float) -> Candidate:
         settings,
         lambda training: Dense(transitions(training.lists(), training.item_count, settings)),
         lambda weights: ItemToItem(weights, decay),
+        f"decay {decay:g}",
     )
 
 
@@ -244,20 +193,3 @@ def between(settings: ContextSettings) -> Candidate:
         lambda training: context(training.lists(), training.item_count, settings),
         lambda weights: Gaps(weights, settings),
     )
-
-
-def _without_diagonal(matrix: csr_matrix) -> csr_matrix:
-    """How much items share, float32 CSR[n, n], themselves aside."""
-    together = csr_matrix(matrix.T @ matrix, dtype=np.float32)
-    together.setdiag(0.0)
-    together.eliminate_zeros()
-    return together
-
-
-def _bm25(matrix: csr_matrix, k1: float, b: float) -> csr_matrix:
-    """BM25 with items as terms and users as documents (Robertson and Zaragoza 2009)."""
-    lengths = np.asarray(matrix.sum(axis=1)).ravel()
-    frequency = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1.0)
-    inverse = np.log(1.0 + matrix.shape[0] / frequency)
-    norm = k1 * (1.0 - b + b * lengths / max(float(lengths.mean()), 1e-9))
-    return csr_matrix(diags((k1 + 1.0) / (1.0 + norm)) @ matrix @ diags(np.sqrt(inverse)))
