@@ -101,7 +101,7 @@ def promote_model(tenant: TenantId, version: ModelVersion, reason: str, data_dir
     Example:
       personalization models promote 20261123T031500.250Z-1f0c2a9b --tenant demo --reason "seen by hand"
     """
-    record = _asked(data_dir, lambda models: models.promote(tenant, version, actor=_operator(), reason=reason))
+    record = _asked(data_dir, lambda models: models.promote(tenant, version, actor=operator(), reason=reason))
     _print_served(tenant, record, as_json)
 
 
@@ -119,7 +119,7 @@ def roll_back_model(tenant: TenantId, expected: str | None, reason: str, data_di
       personalization models rollback --tenant demo --reason "clicks fell"
     """
     meant = None if expected is None else ModelVersion(expected)
-    record = _asked(data_dir, lambda models: models.roll_back(tenant, actor=_operator(), reason=reason, expected=meant))
+    record = _asked(data_dir, lambda models: models.roll_back(tenant, actor=operator(), reason=reason, expected=meant))
     _print_served(tenant, record, as_json)
 
 
@@ -139,6 +139,14 @@ def described(record: ModelRecord) -> dict[str, Any]:
         "verdict": dict(record.verdict),
         "drift": dict(record.drift),
     }
+
+
+def operator() -> str:
+    """Who works at this terminal, for the record."""
+    try:
+        return f"{getpass.getuser()} on the command line"
+    except (KeyError, OSError):
+        return "the command line"
 
 
 def _print_served(tenant: TenantId, record: ModelRecord, as_json: bool) -> None:
@@ -186,13 +194,6 @@ def _change(change: ModelChange) -> dict[str, str]:
         "actor": change.actor,
         "reason": change.reason,
     }
-
-
-def _operator() -> str:
-    try:
-        return f"{getpass.getuser()} on the command line"
-    except (KeyError, OSError):
-        return "the command line"
 
 
 def _asked(data_dir: Path | None, question: Callable[[ModelRegistry], Awaitable[T]]) -> T:

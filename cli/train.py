@@ -8,8 +8,9 @@ from typing import Any, Final
 import click
 
 from cli.installation import local_settings
+from cli.models import operator
 from cli.options import data_dir_option, json_option, tenant_option
-from cli.output import print_result, print_table, share
+from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared
 from domain.bootstrap import WorkerServices, open_worker
 from domain.errors import Unavailable
@@ -26,27 +27,34 @@ MEASURES: Final = {"NDCG@10": "_ndcg_at_10", "recall@10": "_recall_at_10"}
 
 @click.command("train")
 @tenant_option
+@click.option("--force", is_flag=True, help="Put the new version in service whatever its comparison says.")
 @data_dir_option
 @json_option
 @click.option("--config", metavar="FILE|JSON", help="Model configuration: a JSON file, or the JSON itself.")
-def command(tenant: TenantId, data_dir: Path | None, as_json: bool, config: str | None) -> None:
-    """Train a tenant's model and publish it.
+def command(tenant: TenantId, force: bool, data_dir: Path | None, as_json: bool, config: str | None) -> None:
+    """Train a tenant's model, compare it with the one that serves, and publish it unless it is worse.
 
     Prints how good it is at finding each user's last item, beside popularity on the same hold-out. Running API
     processes take the new model over within a second.
 
     \b
-    Example:
+    Examples:
       personalization train --tenant demo
-      personalization train --config '{"collaborativeFiltering": {"algorithm": "svd", "dimensions": 50}}'
+      personalization train --tenant demo --force
+      personalization train --tenant demo --config '{"collaborativeFiltering": {"algorithm": "svd", "dimensions": 50}}'
     """
-    asked = _asked(config)
+    asked = _asked(config) | ({"force": True, "actor": operator()} if force else {})
     with prepared(local_settings(data_dir=data_dir)) as settings:
         result = asyncio.run(_train(settings, tenant, asked))
     if as_json:
         print_result({"tenant": tenant, **result})
         return
     print_table(f"Model {result['version']} of {tenant}", ("ranking by", *MEASURES), _rows(result["metrics"]))
+    say(
+        f"{result['status'].capitalize()}; compared with {result['compared']}; at most {result['peak_memory_mib']} MiB."
+    )
+    for reason in result["reasons"]:
+        say(f"  {reason}")
 
 
 def _rows(metrics: Mapping[str, float]) -> list[tuple[str, ...]]:
@@ -67,12 +75,12 @@ async def _train(settings: Settings, tenant: TenantId, asked: Mapping[str, Any])
     async with open_worker(settings) as worker:
         # Whoever takes the job first trains: a worker that is woken by it, or this process.
         job_id = await worker.services.jobs.enqueue(tenant, JobKind.RETRAIN, asked)
-        with share("Training") as progress:
+        with stages("Training") as progress:
             running = asyncio.create_task(_run(worker, settings, tenant, job_id))
             while not running.done():
-                progress((await worker.services.jobs.job(tenant, job_id)).progress)
+                job = await worker.services.jobs.job(tenant, job_id)
+                progress((job.stage or "wait").capitalize(), job.progress)
                 await asyncio.wait({running}, timeout=POLL_SECONDS)
-            progress(1.0)
         return _result(await running)
 
 
@@ -82,7 +90,6 @@ async def _run(worker: WorkerServices, settings: Settings, tenant: TenantId, job
         worker.training_log,
         services.catalog,
         services.models,
-        services.publisher,
         services.segments,
         configured(settings.ml_config_file),
     )

@@ -145,7 +145,6 @@ def _handlers(parts: WorkerServices, settings: Settings) -> dict[JobKind, Handle
         parts.training_log,
         services.catalog,
         services.models,
-        services.publisher,
         services.segments,
         configured(settings.ml_config_file),
     )

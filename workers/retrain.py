@@ -1,35 +1,76 @@
-"""Retraining, off the request path: consented rows become arrays, arrays a model, the model the new champion."""
+"""Retraining, off the request path: consented rows become a model, and the gate says whether it may serve."""
 
 import asyncio
-from array import array
-from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any, Protocol
+import resource
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import numpy as np
 import structlog
 
-from domain.behavior.model import TrainingRow
-from domain.behavior.vocabulary import EVENT_TYPES
 from domain.catalog.service import CatalogService
-from domain.catalog.snapshot import CatalogSnapshot
+from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId
 from domain.jobs.model import Job
 from domain.jobs.service import Report
+from domain.models.artifact import Artifact
+from domain.models.factor_model import FactorModel
+from domain.models.model import LoadedModel, ModelRecord, ModelStatus, Provenance, Verdict
 from domain.models.service import ModelRegistry
-from domain.realtime.model import UpdateKind
-from domain.realtime.service import OutboxPublisher
+from workers.snapshot import EXPLORED_LIMIT, Snapshot, TrainingRows, snapshot_of
+from workers.training.clicks import ExploredPlaces
 from workers.training.config import TrainingConfig
+from workers.training.drift import baseline, drift
 from workers.training.interactions import TrainingSet
+
+if TYPE_CHECKING:
+    from workers.training.gate import Candidate, Champion
+
+    Judge = Callable[[Candidate, Champion | None, ExploredPlaces, Callable[[str, float], None]], Verdict]
+
+TRAINING_SHARE: Final = 0.5
+"""Of a job's progress; the rest is the comparison, which trains once more."""
 
 log = structlog.get_logger(__name__)
 
 
-class TrainingRows(Protocol):
-    """Where the rows come from."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a training job asks for.
 
-    def chunks(self, tenant: TenantId) -> AsyncIterator[list[TrainingRow]]:
-        """Every consented row about a catalogue item, in chunks."""
-        ...
+    Attributes:
+        config: the settings.
+        force: the new version comes into service whatever its comparison says.
+        actor: who wants it.
+    """
+
+    config: TrainingConfig
+    force: bool
+    actor: str
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> "Order":
+        """The order in a job's arguments.
+
+        Raises:
+            ValidationFailed: a setting is unknown or out of range.
+        """
+        named = dict(arguments)
+        force, actor = bool(named.pop("force", False)), str(named.pop("actor", "training"))
+        settings = {**defaults, **named.pop("config", {}), **named}
+        return cls(TrainingConfig.parse(settings), force, actor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trained:
+    """What came of the work in the thread."""
+
+    artifact: Artifact
+    verdict: Verdict
+    baseline: Mapping[str, Any]
+    drift: Mapping[str, Any] | None
 
 
 class Segmenter(Protocol):
@@ -41,15 +82,15 @@ class Segmenter(Protocol):
 
 
 class Retraining:
-    """Trains and publishes models.
+    """Trains, compares and publishes models.
 
     Args:
-        rows: the log.
-        catalog: the items.
-        models: where models are published.
-        publisher: tells the tenant of a new one.
-        segments: where people are put by it.
+        rows: what is trained on.
+        catalog: which items there are.
+        models: who serves, and where new versions go.
+        segments: where people are put by the version that serves.
         settings: of every training, unless its job says otherwise.
+        judge: compares a new version with the one that serves; the gate if None.
     """
 
     def __init__(
@@ -57,66 +98,131 @@ class Retraining:
         rows: TrainingRows,
         catalog: CatalogService,
         models: ModelRegistry,
-        publisher: OutboxPublisher,
         segments: Segmenter,
         settings: Mapping[str, Any] | None = None,
+        judge: "Judge | None" = None,
     ) -> None:
         self._rows = rows
         self._catalog = catalog
         self._models = models
-        self._publisher = publisher
         self._segments = segments
         self._settings = settings or {}
+        self._judge = judge
 
     async def run(self, job: Job, report: Report) -> Mapping[str, Any]:
-        """Train the model that a job asks for; answers with its version and metrics.
+        """Train the model that a job asks for; answers with its version, its metrics and what the gate said.
 
         Raises:
             ValidationFailed: a setting is unknown, or there is nothing to learn from yet.
         """
-        config = TrainingConfig.parse({**self._settings, **job.arguments.get("config", {})})
-        training_set = await self.training_set(job.tenant)
-        # Imported here, since it brings the training libraries, which a worker that never trains can do without.
-        from workers.training.trainer import train
-
-        artifact = await asyncio.to_thread(train, training_set, config, lambda _stage, done: report(done))
-        record = await self._models.publish(job.tenant, artifact)
-        await self._publisher.tell_tenant(job.tenant, UpdateKind.MODEL_UPDATED, record.version.encode())
-        await self._segment(job.tenant)
-        log.info("model_published", tenant=job.tenant, version=record.version, metrics=dict(record.metrics))
-        return {"version": record.version, "algorithm": record.algorithm, "metrics": dict(record.metrics)}
-
-    async def _segment(self, tenant: TenantId) -> None:
-        """Put everybody who was learned from into the segments of the new model."""
-        people: set[SubjectId] = set()
-        async for chunk in self._rows.chunks(tenant):
-            people.update(row.subject_id for row in chunk)
-        await self._segments.refresh(tenant, people)
+        order = Order.of(job.arguments, self._settings)
+        report(0.0, "read")
+        snapshot = await self._snapshot(job.tenant)
+        explored = snapshot.explored(await self._rows.explored(job.tenant, EXPLORED_LIMIT))
+        champion = await self._champion(job.tenant)
+        trained = await asyncio.to_thread(_worked, snapshot, explored, order.config, champion, report, self._judge)
+        if champion is not None and trained.drift is not None:
+            await self._note_drift(champion.record, trained.drift)
+        verdict = trained.verdict if not order.force else _forced(trained.verdict)
+        provenance = Provenance(_seen(snapshot, order.config, trained.artifact), trained.baseline, order.actor)
+        record = await self._models.publish(job.tenant, trained.artifact, verdict, provenance)
+        if record.status is ModelStatus.CHAMPION:
+            await self._segments.refresh(job.tenant, snapshot.people.keys())
+        log.info(
+            "model_trained",
+            tenant=job.tenant,
+            version=record.version,
+            status=record.status.value,
+            reasons=record.reasons,
+            metrics=dict(record.metrics),
+        )
+        return _result(record)
 
     async def training_set(self, tenant: TenantId) -> TrainingSet:
         """The tenant's consented rows over its catalogue, as arrays; items that left the catalogue are left out."""
-        catalog = await self._catalog.snapshot(tenant)
-        people: dict[SubjectId, int] = {}
-        users, items, weights, moments = array("q"), array("q"), array("d"), array("d")
-        async for chunk in self._rows.chunks(tenant):
-            for row in chunk:
-                place, kind = catalog.rows.get(row.item_id), EVENT_TYPES.get(row.type)
-                if place is not None and kind is not None and kind.weight:
-                    users.append(people.setdefault(row.subject_id, len(people)))
-                    items.append(place)
-                    weights.append(kind.weight)
-                    moments.append(row.occurred_at.timestamp())
-        return TrainingSet(
-            item_ids=catalog.item_ids,
-            item_kinds=catalog.kinds,
-            user_index=np.array(users, dtype=np.int64),
-            item_index=np.array(items, dtype=np.int64),
-            weight=np.array(weights, dtype=np.float64),
-            occurred_at=np.array(moments, dtype=np.float64),
-            item_facets=[_facets(catalog, row) for row in range(len(catalog))],
-        )
+        return (await self._snapshot(tenant)).training_set
+
+    async def _snapshot(self, tenant: TenantId) -> Snapshot:
+        return await snapshot_of(self._rows, await self._catalog.snapshot(tenant), tenant)
+
+    async def _champion(self, tenant: TenantId) -> LoadedModel | None:
+        """The version that serves; None if there is none or it cannot be served."""
+        try:
+            return await self._models.refresh(tenant)
+        except Unavailable:
+            return None
+
+    async def _note_drift(self, record: ModelRecord, moved: Mapping[str, Any]) -> None:
+        await self._models.note_drift(record, moved)
+        if moved["alarm"]:
+            loud = {name: found["psi"] for name, found in moved["distributions"].items() if found["alarm"]}
+            log.warning("model_input_drifted", tenant=record.tenant, version=record.version, distributions=loud)
 
 
-def _facets(catalog: CatalogSnapshot, row: int) -> tuple[str, ...]:
-    """Category and tags of an item, without regard to case."""
-    return tuple({name.casefold() for name in (*catalog.tags[row], catalog.category_of(row)) if name})
+def _worked(
+    snapshot: Snapshot,
+    explored: ExploredPlaces,
+    config: TrainingConfig,
+    champion: LoadedModel | None,
+    report: Report,
+    judge: "Judge | None",
+) -> _Trained:
+    """All that takes a processor: training, comparison and the look at drift."""
+    # Imported here, since they bring the training libraries, which a worker that never trains can do without.
+    from workers.training.gate import Candidate, Champion, judged
+    from workers.training.trainer import train
+
+    artifact = train(snapshot.training_set, config, lambda stage, done: report(TRAINING_SHARE * done, stage))
+    rival = None
+    if champion is not None:
+        seen = champion.record.trained_from
+        until = datetime.fromisoformat(seen["until"]).timestamp() if "until" in seen else None
+        rival = Champion(champion.record.version, champion.model, until, seen.get("settings", {}))
+    verdict = (judge or judged)(
+        Candidate(artifact, snapshot.training_set, config),
+        rival,
+        explored,
+        lambda stage, done: report(TRAINING_SHARE + (1.0 - TRAINING_SHARE) * done, stage),
+    )
+    then = {} if champion is None else champion.record.baseline
+    return _Trained(
+        artifact=artifact,
+        verdict=verdict,
+        baseline=baseline(snapshot.behaviour, FactorModel.from_artifact(artifact)),
+        drift=drift(then, baseline(snapshot.behaviour, champion.model, then)) if champion and then else None,
+    )
+
+
+def _forced(verdict: Verdict) -> Verdict:
+    return Verdict(passed=verdict.passed, champion=verdict.champion, details=verdict.details, forced=True)
+
+
+def _seen(snapshot: Snapshot, config: TrainingConfig, artifact: Artifact) -> dict[str, Any]:
+    """What data a version saw, and by which settings."""
+    moments = snapshot.training_set.occurred_at
+    return {
+        "events": len(moments),
+        **artifact.counts,
+        "since": datetime.fromtimestamp(float(moments.min()), UTC).isoformat(),
+        "until": datetime.fromtimestamp(float(moments.max()), UTC).isoformat(),
+        "settings": config.model_dump(mode="json"),
+    }
+
+
+def _result(record: ModelRecord) -> dict[str, Any]:
+    return {
+        "version": record.version,
+        "status": record.status.value,
+        "algorithm": record.algorithm,
+        "metrics": dict(record.metrics),
+        "reasons": list(record.reasons),
+        "compared": record.verdict.get("basis"),
+        "peak_memory_mib": _peak_memory_mib(),
+    }
+
+
+def _peak_memory_mib() -> float:
+    """The most memory that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

@@ -63,7 +63,7 @@ async def outage(valkey: EmbeddedValkey) -> None:
 async def retrain(worker: WorkerServices, tenant: TenantId) -> str:
     """Train as a worker does when it finds the job; the new version."""
     services = worker.services
-    training = Retraining(worker.training_log, services.catalog, services.models, services.publisher, services.segments)
+    training = Retraining(worker.training_log, services.catalog, services.models, services.segments)
     runner = JobRunner(services.job_store, {JobKind.RETRAIN: training.run}, services.clock)
     job_id = await services.jobs.enqueue(tenant, JobKind.RETRAIN, {"factors": 4, "evaluation_users": 0})
     assert await runner.run(job_id)

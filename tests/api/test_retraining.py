@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from arq.cron import CronJob
 
-from domain.ids import UserId
+from domain.ids import ModelVersion, UserId
 from domain.jobs.model import JobKind, JobState
+from domain.jobs.service import JobRunner
+from domain.models.model import Verdict
 from domain.privacy.model import ConsentPurpose
 from domain.settings import Settings
+from tests.api.graphql_room import caller as graph_caller
 from tests.api.rest_room import AGREED, RestRoom
 from workers import main
 from workers.retrain import Retraining
@@ -96,11 +99,7 @@ async def test_a_tenant_without_behaviour_has_a_reason_instead_of_a_model(
 async def test_those_who_do_not_agree_to_training_are_not_trained_on(room: RestRoom, worker: dict[str, Any]) -> None:
     await behave(room)
     retraining = Retraining(
-        worker["parts"].training_log,
-        room.services.catalog,
-        room.services.models,
-        room.services.publisher,
-        room.services.segments,
+        worker["parts"].training_log, room.services.catalog, room.services.models, room.services.segments
     )
     with_everybody = await retraining.training_set(room.tenant)
     await room.services.privacy.record_consent(
@@ -109,6 +108,59 @@ async def test_those_who_do_not_agree_to_training_are_not_trained_on(room: RestR
     without_one = await retraining.training_set(room.tenant)
     assert len(set(with_everybody.user_index.tolist())) == PEOPLE
     assert len(set(without_one.user_index.tolist())) == PEOPLE - 1
+
+
+async def trained(room: RestRoom, worker: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """What a training answers."""
+    job_id = await room.services.jobs.enqueue(room.tenant, JobKind.RETRAIN, arguments)
+    await main.run_job(worker, str(job_id))
+    job = await room.services.jobs.job(room.tenant, job_id)
+    assert (job.state, job.error) == (JobState.DONE, None)
+    return dict(job.result or {})
+
+
+async def test_a_version_says_what_it_saw_and_how_it_was_judged(room: RestRoom, worker: dict[str, Any]) -> None:
+    await behave(room)
+    first = await trained(room, worker)
+    assert (first["status"], first["reasons"]) == ("champion", [])
+    assert first["peak_memory_mib"] > 0
+    second = await trained(room, worker, factors=3)
+    newest, older = await room.services.models.versions(room.tenant)
+    assert (newest.version, older.version) == (second["version"], first["version"])
+    assert newest.trained_from["users"] == PEOPLE
+    assert newest.trained_from["events"] == PEOPLE * 5
+    assert newest.trained_from["settings"]["factors"] == 3
+    assert datetime.fromisoformat(newest.trained_from["until"]) <= newest.trained_at
+    assert newest.verdict["champion"] == first["version"]
+    assert newest.baseline["event_types"] == {"template_used": PEOPLE * 5}
+    assert older.drift["alarm"] is False
+
+
+async def test_a_worse_version_is_kept_out_unless_an_operator_forces_it(room: RestRoom, worker: dict[str, Any]) -> None:
+    await behave(room)
+    first = await trained(room, worker)
+    refusal = Verdict(
+        passed=False, champion=ModelVersion(first["version"]), details={"reasons": ["worse for newcomers"]}
+    )
+    services, log = worker["parts"].services, worker["parts"].training_log
+    strict = Retraining(log, services.catalog, services.models, services.segments, judge=lambda *_: refusal)
+    worker["runner"] = JobRunner(services.job_store, {JobKind.RETRAIN: strict.run}, services.clock)
+    refused = await trained(room, worker, factors=3)
+    assert (refused["status"], refused["reasons"]) == ("rejected", ["worse for newcomers"])
+    async with room.caller("user0") as caller:
+        page = (await caller.post("/recommendations", json={"userId": "user0"})).json()
+    assert page["modelVersion"] == first["version"]
+    operator = graph_caller(room.app, room.tenant, "olga")
+    shown = (await operator.ask("{ models { version status reasons } }"))[0]
+    assert shown == {"version": refused["version"], "status": "REJECTED", "reasons": ["worse for newcomers"]}
+    job = await operator.ask(
+        "mutation { retrainModels(input: {force: true}) { ... on Job { jobId } ... on Problem { code } } }"
+    )
+    await main.run_job(worker, job["jobId"])
+    changes = await operator.ask("{ modelChanges { action actor reason } }")
+    assert changes[0] == {"action": "PUBLISHED", "actor": "olga", "reason": "wanted by an operator"}
+    done = await operator.ask("query J($id: ID!) { job(jobId: $id) { state result } }", id=job["jobId"])
+    assert (done["state"], done["result"]["status"]) == ("DONE", "champion")
 
 
 def test_the_documented_number_of_dimensions_is_the_default() -> None:

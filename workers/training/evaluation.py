@@ -164,6 +164,28 @@ class Ranking:
             "popularity": _rank(self._scorer.popularity, target, seen),
         }
 
+    def page(
+        self, observations: Observations, at: float, count: int, seen: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """The best unseen items, int64[at most count], best first; arguments as in `ranks`."""
+        seen = observations.rows if seen is None else seen
+        served = self.scores(observations, at, seen).copy()
+        served[seen] = -np.inf
+        best = top(served, count)
+        return best[np.isfinite(served[best])]
+
+    def scores(
+        self, observations: Observations, at: float, seen: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """What every item is served by, float32[n]; arguments as in `ranks`, and seen items may count anything."""
+        seen = observations.rows if seen is None else seen
+        return self._served(self._scorer.scores(observations), observations, seen, at)
+
+    def segment(self, observations: Observations) -> int:
+        """The segment that the user is in; -1 if nothing is known of them or the model has none."""
+        assigned = self._scorer.scores(observations).segment
+        return -1 if assigned is None else assigned.segment
+
     def _served(
         self, scores: Scores, observations: Observations, seen: NDArray[np.int64], at: float
     ) -> NDArray[np.float32]:
