@@ -17,7 +17,12 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="a MovieLens folder")
     data = parser.parse_args().data
     folder = [] if data is None else ["--data", str(data)]
-    runs = [["benchmarks.fold_in", *folder], ["benchmarks.start_up"], ["benchmarks.live_updates"]]
+    runs = [
+        ["benchmarks.fold_in", *folder],
+        ["benchmarks.start_up"],
+        ["benchmarks.live_updates"],
+        ["benchmarks.training"],
+    ]
     if folder:
         runs.append(["benchmarks.import_rows", *folder])
     statuses = [subprocess.run([sys.executable, "-m", *run], check=False).returncode for run in runs]

@@ -1,9 +1,10 @@
 """What a fresh recommendation costs in process, beside `implicit` with fold-in and top ten alone in the same run.
 
-Ours is the whole path: history in, fold-in, neighbours, blend with popularity, rules, diversity, reasons. Both get
-the same factors and the same histories, take turns, and use one core.
+Ours is the whole path: history in, fold-in, neighbours where the model has them, segment, blend of all sources,
+network, rules, diversity, reasons. The network is on whether or not it helps. Both get the same factors and the same
+histories, take turns, and use one core.
 
-    python -m benchmarks.fold_in [--data FOLDER_WITH_ratings.csv_AND_movies.csv] [--json]
+    python -m benchmarks.fold_in [--data FOLDER_WITH_ratings.csv_AND_movies.csv] [--items N] [--json]
 """
 
 import argparse
@@ -11,7 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -26,13 +29,17 @@ from domain.catalog.model import ItemKind
 from domain.catalog.snapshot import CatalogSnapshot, SnapshotRow, build_snapshot
 from domain.ids import ItemId, TenantId
 from domain.models.factor_model import FactorModel
+from domain.models.network import Layer, PreferenceNetwork
+from domain.recommendations.features import GROUPS
 from domain.recommendations.model import HistoryEntry, RecommendationQuery
 from domain.recommendations.ranking import Recommender
 from workers.training.config import TrainingConfig
 from workers.training.interactions import TrainingSet
+from workers.training.network import HIDDEN
 from workers.training.trainer import train
 
 SYNTHETIC_ITEMS: Final = 9_742
+LARGE_ITEMS: Final = 20_000
 SYNTHETIC_USERS: Final = 610
 SYNTHETIC_ROWS: Final = 100_000
 TASTES: Final = 12
@@ -46,10 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fold_in")
     parser.add_argument("--data", type=Path, help="a MovieLens folder; made-up data of the same size without it")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON; the table goes to stderr")
+    parser.add_argument("--items", type=int, default=LARGE_ITEMS, help="items of the larger, made-up catalogue")
     chosen = parser.parse_args(arguments)
     training_set = read_movielens(chosen.data) if chosen.data else synthetic()
     with threadpool_limits(limits=1):
         figures = compare(training_set, "MovieLens" if chosen.data else "made-up data")
+        figures += compare(synthetic(chosen.items), "made-up data")
     with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
         publish("fold_in", "One fresh recommendation in process", figures)
     if chosen.json:
@@ -71,21 +80,21 @@ def read_movielens(folder: Path) -> TrainingSet:
     )
 
 
-def synthetic() -> TrainingSet:
-    """As many items, users and rows as ml-latest-small: users of a few tastes, items with a long tail of popularity."""
+def synthetic(item_count: int = SYNTHETIC_ITEMS) -> TrainingSet:
+    """As many users and rows as ml-latest-small: users of a few tastes, items with a long tail of popularity."""
     rng = np.random.default_rng(0)
-    taste_of_item = rng.integers(TASTES, size=SYNTHETIC_ITEMS)
-    appeal = 1.0 / (1.0 + rng.permutation(SYNTHETIC_ITEMS)) ** 0.8
+    taste_of_item = rng.integers(TASTES, size=item_count)
+    appeal = 1.0 / (1.0 + rng.permutation(item_count)) ** 0.8
     activity = rng.lognormal(mean=4.2, sigma=1.0, size=SYNTHETIC_USERS)
     counts = np.clip(activity / activity.sum() * SYNTHETIC_ROWS, 20, 2_500).astype(np.int64)
     items = []
     for count in counts:
         chances = appeal * np.where(taste_of_item == rng.integers(TASTES), 20.0, 1.0)
-        items.append(rng.choice(SYNTHETIC_ITEMS, size=count, replace=False, p=chances / chances.sum()))
+        items.append(rng.choice(item_count, size=count, replace=False, p=chances / chances.sum()))
     rows = int(counts.sum())
     return TrainingSet(
-        item_ids=[ItemId(f"item-{index:05d}") for index in range(SYNTHETIC_ITEMS)],
-        item_kinds=np.full(SYNTHETIC_ITEMS, ItemKind.CONTENT.code, dtype=np.int8),
+        item_ids=[ItemId(f"item-{index:05d}") for index in range(item_count)],
+        item_kinds=np.full(item_count, ItemKind.CONTENT.code, dtype=np.int8),
         user_index=np.repeat(np.arange(SYNTHETIC_USERS), counts),
         item_index=np.concatenate(items),
         weight=np.ones(rows),
@@ -95,8 +104,7 @@ def synthetic() -> TrainingSet:
 
 def compare(training_set: TrainingSet, source: str) -> list[Figure]:
     """Train once, then time both sides on the same users, turn by turn."""
-    config = TrainingConfig(evaluation_users=0)
-    model = FactorModel.from_artifact(train(training_set, config, lambda _stage, _done: None))
+    model = with_network(FactorModel.from_artifact(train(training_set, TrainingConfig(), lambda _stage, _done: None)))
     users, counts = np.unique(training_set.user_index, return_counts=True)
     users, counts = users[:USERS_TIMED], counts[:USERS_TIMED]
     ours = our_calls(training_set, model, users)
@@ -107,6 +115,25 @@ def compare(training_set: TrainingSet, source: str) -> list[Figure]:
         Figure(f"whole path over {len(model):,} items, {name}", "ms", float(ours_ms), float(floor_ms), note)
         for name, ours_ms, floor_ms in zip(("p50", "p99"), *samples, strict=True)
     ]
+
+
+def with_network(model: FactorModel) -> FactorModel:
+    """The model with a network over all features, of the size that training makes, on for everybody."""
+    rng = np.random.default_rng(0)
+    names = tuple(name for group in GROUPS.values() for name in group)
+    layers = tuple(
+        Layer(rng.normal(size=widths).astype(np.float32), np.zeros(widths[1], dtype=np.float32))
+        for widths in pairwise((len(names), *HIDDEN, 1))
+    )
+    network = PreferenceNetwork(
+        features=names,
+        means=np.zeros(len(names), dtype=np.float32),
+        scales=np.ones(len(names), dtype=np.float32),
+        layers=layers,
+        bounds=np.zeros(1, dtype=np.int32),
+        weights=np.ones(1, dtype=np.float32),
+    )
+    return replace(model, network=network)
 
 
 def our_calls(training_set: TrainingSet, model: FactorModel, users: NDArray[np.int64]) -> list[Callable[[], object]]:

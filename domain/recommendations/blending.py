@@ -52,10 +52,9 @@ class Part:
 
     Attributes:
         source: its name.
-        raw: float32[n], in its own units.
+        raw: float32[n], in its own units, around 0.
         contributions: answers for rows, int64[k], with what each item of the history adds to `raw`, float64[k, h]; None
             if the source does not speak of the history item by item.
-        mean: of `raw`.
         spread: the standard deviation of `raw`.
         weight: its share in the blend, in standard deviations.
     """
@@ -63,7 +62,6 @@ class Part:
     source: str
     raw: NDArray[np.float32]
     contributions: Contributions | None = None
-    mean: float = 0.0
     spread: float = 1.0
     weight: float = 0.0
 
@@ -74,7 +72,7 @@ class Part:
 
     def standardized(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """What it says of some items in standard deviations above the mean, float32[k]."""
-        return np.asarray((self.raw[rows] - np.float32(self.mean)) / np.float32(self.spread), dtype=np.float32)
+        return np.asarray(self.raw[rows] / np.float32(self.spread), dtype=np.float32)
 
     def gains(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """What it adds to the blended score of some items, against the average item, float32[k]."""
@@ -122,10 +120,16 @@ class Scores:
 
 
 class Scorer:
-    """Scores every item of one model for a user; what depends on the items alone is computed once."""
+    """Scores every item of one model for a user; what depends on the items alone is computed once.
 
-    def __init__(self, model: FactorModel) -> None:
+    Args:
+        model: what was learned.
+        complete: whether sources that do not count are asked too.
+    """
+
+    def __init__(self, model: FactorModel, *, complete: bool = False) -> None:
         self._model = model
+        self._complete = complete or model.blend is None
         self._parameters = model.parameters
         self.fold_in = FoldIn(model.factors, model.parameters.regularization)
         self.popularity = log_popularity(model.popularity)
@@ -139,16 +143,17 @@ class Scorer:
         user = self._folded(observations) if observations.liked else None
         segment = None if user is None or self._model.segments is None else self._model.segments.assign(user.vector)
         weights = self._weights(observations.liked)
+        asked = self._asked(observations.liked, weights)
         parts = [
             replace(part, weight=weights.get(part.source, 0.0))
-            for part in self._parts(user, segment, observations)
+            for part in self._parts(user, segment, observations, asked)
             if part is not None
         ]
         said = [part for part in parts if part.weight > 0]
         share = weights[POPULARITY] if said else 1.0
         blended = np.float32(share) * self.popularity
         for part in said:
-            blended += np.float32(part.scale) * (part.raw - np.float32(part.mean))
+            blended += np.float32(part.scale) * part.raw
         return Scores(blended, share, tuple(parts), observations.rows, segment)
 
     def _weights(self, liked: int) -> Mapping[str, float]:
@@ -160,33 +165,51 @@ class Scorer:
     def _folded(self, observations: Observations) -> FoldedUser:
         return self.fold_in.solve(observations.rows, confidence(observations, self._parameters))
 
+    def _asked(self, liked: int, weights: Mapping[str, float]) -> Callable[[str], bool]:
+        """Whether a source counts in the blend, or the network wants to know what it says."""
+        network = self._model.network
+        features = network.features if network is not None and network.weight(liked) > 0 else ()
+        return lambda source: self._complete or weights.get(source, 0.0) > 0 or score_feature(source) in features
+
     def _parts(
-        self, user: FoldedUser | None, segment: Assignment | None, observations: Observations
+        self,
+        user: FoldedUser | None,
+        segment: Assignment | None,
+        observations: Observations,
+        asked: Callable[[str], bool],
     ) -> Iterator[Part | None]:
-        """What each source that the model has says of a user; None from one that does not tell items apart."""
-        yield self._trend
+        """What each source that is asked says of a user; None from one that does not tell items apart."""
+        if asked(TREND):
+            yield self._trend
         if user is None:
             return
-        folded = user
-        raw = self._model.factors @ folded.vector.astype(np.float32)
-        yield _measured(Part(FACTORS, raw, lambda rows: self.fold_in.contributions(folded, rows)))
-        settings = self._parameters
-        if self._model.together is not None:
+        folded, settings, model = user, self._parameters, self._model
+        if asked(FACTORS):
+            raw = model.factors @ folded.vector.astype(np.float32)
+            yield _measured(Part(FACTORS, raw, lambda rows: self.fold_in.contributions(folded, rows)))
+        if model.together is not None and asked(TOGETHER):
             strengths = _strengths(observations, settings.together_decay, settings.together_floor)
-            yield _neighbour_part(TOGETHER, self._model.together, observations, strengths)
-        if self._model.following is not None:
+            yield _neighbour_part(TOGETHER, model.together, observations, strengths)
+        if model.following is not None and asked(FOLLOWING):
             strengths = _strengths(observations, settings.following_decay, 0.0)
-            yield _neighbour_part(FOLLOWING, self._model.following, observations, strengths)
-        if segment is not None:
+            yield _neighbour_part(FOLLOWING, model.following, observations, strengths)
+        if segment is not None and asked(SEGMENT):
             yield self._favourites[segment.segment]
 
 
+def score_feature(source: str) -> str:
+    """The name under which the network is told what a source says."""
+    return f"{source}_score"
+
+
 def _measured(part: Part) -> Part | None:
-    """The part with its mean and spread; None if it does not tell items apart."""
+    """The part around 0, with its spread; None if it does not tell items apart."""
     if len(part.raw) == 0:
         return None
-    mean, spread = float(part.raw.mean()), float(part.raw.std())
-    return None if spread < NO_SPREAD else replace(part, mean=mean, spread=spread)
+    centred = part.raw - part.raw.mean()
+    # Not the library's dot product: its threads change the last bits of a sum.
+    spread = float(np.sqrt(np.einsum("i,i", centred, centred) / np.float32(len(centred))))
+    return None if spread < NO_SPREAD else replace(part, raw=centred, spread=spread)
 
 
 def _strengths(observations: Observations, decay: float, floor: float) -> NDArray[np.float64]:

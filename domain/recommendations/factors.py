@@ -25,12 +25,12 @@ class Observations:
     Attributes:
         rows: int64[h], rows of the model.
         weights: float64[h], summed weights of the actions; below 0 for unwanted items, never 0.
-        acted_at: float64[h], seconds since the epoch of the latest action on each; None where that is not known.
+        latest_at: seconds since the epoch of the newest action; None where that is not known.
     """
 
     rows: NDArray[np.int64]
     weights: NDArray[np.float64]
-    acted_at: NDArray[np.float64] | None = None
+    latest_at: float | None = None
 
     @property
     def liked(self) -> int:
@@ -46,18 +46,16 @@ def observe(history: Sequence[HistoryEntry], rows: Mapping[ItemId, int]) -> Obse
         rows: item id -> row of the model; other items are left out.
     """
     totals: dict[int, float] = {}
-    latest: dict[int, float] = {}
     oldest_first = sorted(history, key=attrgetter("occurred_at"))
     for entry in reversed(oldest_first):
         row = rows.get(entry.item_id)
         if row is not None:
             totals[row] = totals.get(row, 0.0) + entry.weight
-            latest.setdefault(row, entry.occurred_at.timestamp())
     known = {row: weight for row, weight in totals.items() if weight != 0}
     return Observations(
         rows=np.fromiter(known.keys(), dtype=np.int64, count=len(known)),
         weights=np.fromiter(known.values(), dtype=np.float64, count=len(known)),
-        acted_at=np.fromiter((latest[row] for row in known), dtype=np.float64, count=len(known)),
+        latest_at=oldest_first[-1].occurred_at.timestamp() if oldest_first else None,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from domain.models.factor_model import FactorModel
 from domain.models.traits import ItemTraits, parts_of
-from domain.recommendations.blending import FACTORS, FOLLOWING, SEGMENT, TOGETHER, TREND, Scores
+from domain.recommendations.blending import FACTORS, FOLLOWING, SEGMENT, TOGETHER, TREND, Scores, score_feature
 from domain.recommendations.factors import Observations, recency
 from domain.recommendations.popularity import log_popularity
 
@@ -22,7 +22,7 @@ TEMPORAL_PATTERNS: Final = "temporal_patterns"
 SCORED: Final = (FACTORS, TOGETHER, FOLLOWING, SEGMENT, TREND)
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    USER_ACTIONS: ("blend", *(f"{source}_score" for source in SCORED), "history_length"),
+    USER_ACTIONS: ("blend", *map(score_feature, SCORED), "history_length"),
     CONTENT_FEATURES: ("facet_match", "kind_match", "popularity", "content_score"),
     TEMPORAL_PATTERNS: (
         "item_age",
@@ -78,7 +78,7 @@ class Features:
             at: seconds since the epoch of the request.
         """
         columns = self._columns(scores, observations, rows, at)
-        said = {f"{part.source}_score": part for part in scores.parts}
+        said = {score_feature(part.source): part for part in scores.parts}
         table = np.zeros((len(rows), len(names)), dtype=np.float32)
         for place, name in enumerate(names):
             if name in said:
@@ -164,7 +164,6 @@ def _facets_of(traits: ItemTraits, rows: NDArray[np.int64]) -> tuple[NDArray[np.
 
 def _idle_time(observations: Observations, at: float) -> float:
     """Days since the last action, as a logarithm; 0 where it is not known."""
-    acted_at = observations.acted_at
-    if acted_at is None or len(acted_at) == 0:
+    if observations.latest_at is None:
         return 0.0
-    return float(np.log1p(max(at - float(acted_at.max()), 0.0) / _DAY_SECONDS))
+    return float(np.log1p(max(at - observations.latest_at, 0.0) / _DAY_SECONDS))

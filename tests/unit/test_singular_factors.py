@@ -60,3 +60,10 @@ def test_more_dimensions_than_rank_are_zeros(dimensions: int) -> None:
 def test_one_user_alone_is_no_matrix_to_decompose() -> None:
     model = FactorModel.from_artifact(train(rows([0, 0], [0, 1]), SVD, quiet))
     assert not model.factors.any()
+
+
+def test_validation_chooses_among_numbers_of_dimensions() -> None:
+    tried = CONFIG.model_copy(update={"factors": 1, "factors_tried": (8,)})
+    trained = train(tasteful(), tried, quiet)
+    assert trained.parameters["factors"] == 8, "four tastes do not fit into one dimension"
+    assert FactorModel.from_artifact(trained).factors.shape == (ITEMS, 8)

@@ -101,8 +101,8 @@ def test_only_what_happened_before_a_target_is_known() -> None:
     hold_out = leave_last(canonical(tasteful()), 100, 0, depth=3)
     for number in range(0, len(hold_out), 7):
         known = hold_out.observations(number)
-        assert known.acted_at is not None
-        assert known.acted_at.max() <= hold_out.moment(number)
+        assert known.latest_at is not None
+        assert known.latest_at <= hold_out.moment(number)
         assert hold_out.targets[number] not in known.rows
         assert newest(known, 2).rows.tolist() == known.rows[:2].tolist()
 

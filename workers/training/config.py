@@ -6,7 +6,7 @@ name of a setting; what else a training is free to choose stands beside them.
 
 import json
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -47,7 +47,7 @@ class TrainingConfig(BaseModel):
 
     algorithm: Literal["svd", "als"] = "als"
     factors: int = Field(default=50, ge=1, le=MAX_DIMENSIONS)
-    factors_tried: tuple[int, ...] = Field(default=(), max_length=8)
+    factors_tried: tuple[Annotated[int, Field(ge=1, le=MAX_DIMENSIONS)], ...] = Field(default=(), max_length=8)
     regularization: float = Field(default=30.0, gt=0, le=1e6)
     alpha: float = Field(default=6.0, gt=0, le=1e6)
     iterations: int = Field(default=15, ge=1, le=500)

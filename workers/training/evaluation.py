@@ -140,7 +140,7 @@ class Ranking:
     """Where one model puts an item."""
 
     def __init__(self, model: FactorModel) -> None:
-        self._scorer = Scorer(model)
+        self._scorer = Scorer(model, complete=True)
         self._refinement = Refinement(model)
 
     def ranks(
@@ -212,18 +212,15 @@ def observations_of(interactions: Interactions, user: int, before: int | None = 
     if before is not None:
         order = order[: int(np.flatnonzero(order == before - first)[0])]
     newest_first = order[::-1]
-    return Observations(
-        items[newest_first],
-        interactions.weights[first:last][newest_first],
-        last_at[newest_first] / _MICROSECONDS,
-    )
+    latest_at = float(last_at[newest_first[0]]) / _MICROSECONDS if len(newest_first) else None
+    return Observations(items[newest_first], interactions.weights[first:last][newest_first], latest_at)
 
 
 def newest(observations: Observations, length: int) -> Observations:
     """The same user with only the newest `length` liked items known, and what they rejected meanwhile."""
     kept = np.cumsum(observations.weights > 0) <= length if length else np.zeros(len(observations.rows), dtype=np.bool_)
-    acted_at = None if observations.acted_at is None else observations.acted_at[kept]
-    return Observations(observations.rows[kept], observations.weights[kept], acted_at)
+    latest_at = observations.latest_at if kept.any() else None
+    return Observations(observations.rows[kept], observations.weights[kept], latest_at)
 
 
 def _rank(scores: NDArray[np.float32], target: int, seen: NDArray[np.int64]) -> int:

@@ -130,7 +130,7 @@ class _Source:
     """Lists of one model's candidates."""
 
     def __init__(self, model: FactorModel, names: tuple[str, ...]) -> None:
-        self._scorer = Scorer(model)
+        self._scorer = Scorer(model, complete=True)
         self._features = Features(model)
         self._names = names
 

@@ -9,9 +9,10 @@ import numpy as np
 from domain.errors import ValidationFailed
 from domain.models.artifact import Artifact
 from domain.models.blend import BlendWeights
-from domain.models.factor_model import FactorModel, ServingParameters
+from domain.models.factor_model import FactorModel
 from domain.models.network import PreferenceNetwork
 from workers.training.config import TrainingConfig
+from workers.training.dimensions import best_factors
 from workers.training.evaluation import HoldOut, leave_last, measure
 from workers.training.factorization import item_factors
 from workers.training.guard import below_popularity, by_popularity
@@ -20,6 +21,7 @@ from workers.training.neighbours import neighbours
 from workers.training.network import preference_network
 from workers.training.popularity import popularity, trend
 from workers.training.segmentation import segmentation
+from workers.training.serving import serving_parameters
 from workers.training.traits import traits
 from workers.training.weighing import weighed
 
@@ -85,6 +87,7 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
 def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfig, report: Share) -> _Learned:
     """Choose on one half of the held-out users, measure on the other."""
     learning, measuring = hold_out.halves()
+    config = config.model_copy(update={"factors": best_factors(hold_out.training, learning, config)})
     part, _ = _model(training_set, hold_out.training, config, _between(report, 0.0, 0.4), _between(report, 0.4, 0.7))
     part = replace(part, blend=weighed(part, learning))
     report(0.8)
@@ -117,14 +120,7 @@ def _model(
         factors=factors,
         popularity=popularity(interactions),
         trend=trend(interactions, config.trend_half_life_days),
-        parameters=ServingParameters(
-            alpha=config.alpha,
-            regularization=config.regularization,
-            weight_scale=scale,
-            recency_decay=config.recency_decay,
-            recency_floor=config.recency_floor,
-            popularity_strength=config.popularity_strength,
-        ),
+        parameters=serving_parameters(interactions, config),
         together=together,
         following=following,
         traits=traits(training_set, interactions),

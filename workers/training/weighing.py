@@ -85,7 +85,7 @@ def weighed(model: FactorModel, hold_out: HoldOut) -> BlendWeights | None:
     """
     if len(hold_out) < LEAST_EXAMPLES:
         return None
-    scorer, some = Scorer(model), _spread(len(hold_out), MOST_EXAMPLES)
+    scorer, some = Scorer(model, complete=True), _spread(len(hold_out), MOST_EXAMPLES)
     known = {number: hold_out.observations(number) for number in some}
     everybody = examples(scorer, [(known[n], known[n].rows, int(hold_out.targets[n])) for n in some])
     overall = ascend(everybody)
