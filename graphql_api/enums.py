@@ -2,6 +2,8 @@
 
 from domain.behavior.model import InteractionAction, Sentiment
 from domain.catalog.model import ItemKind
+from domain.generation.model import Outcome as GenerationOutcome
+from domain.generation.model import ParameterSource
 from domain.health import Status
 from domain.jobs.model import JobKind, JobState
 from domain.models.model import ChangeAction, ModelStatus
@@ -15,11 +17,13 @@ __all__ = [
     "ChangeAction",
     "ConsentPurpose",
     "FacetSource",
+    "GenerationOutcome",
     "InteractionAction",
     "ItemKind",
     "JobKind",
     "JobState",
     "ModelStatus",
+    "ParameterSource",
     "PrivacyLevel",
     "ReasonCode",
     "ResyncReason",
@@ -206,5 +210,30 @@ _register(
         "DISMISSED": "Never again: it is not shown any more.",
         "SNOOZED": "Not now: it is not shown until `snoozedUntil`.",
         "RESTORED": "What sent it away before is undone.",
+    },
+)
+_register(
+    GenerationOutcome,
+    "GenerationOutcome",
+    "What came of a generated video.",
+    {
+        "ACCEPTED": "It was kept as it was.",
+        "EDITED": "It was kept with other parameters.",
+        "REGENERATED": "It was sent back for another one.",
+        "DISCARDED": "It was thrown away.",
+        "FAILED": "It could not be rendered; that says nothing of taste.",
+    },
+)
+_register(
+    ParameterSource,
+    "ParameterSource",
+    "On whose generations a parameter's value rests most.",
+    {
+        "STATED": "The person said so.",
+        "PERSON_CONTEXT": "The person's videos for just this purpose and device.",
+        "PERSON": "The person's videos for other purposes or devices.",
+        "SEGMENT": "Videos of at least five people like them.",
+        "GLOBAL": "Videos of at least five people of the tenant.",
+        "DEFAULT": "What suits the purpose and the device, where too little was observed.",
     },
 )

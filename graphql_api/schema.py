@@ -20,6 +20,7 @@ from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.feedback import FeedbackMutation
+from graphql_api.generation import GenerationMutation, GenerationQuery
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
 from graphql_api.models import ModelsMutation, ModelsQuery
@@ -72,6 +73,7 @@ class Query(
     SegmentQuery,
     AdaptationQuery,
     WorkflowQuery,
+    GenerationQuery,
 ):
     """The nouns' queries."""
 
@@ -87,6 +89,7 @@ class Mutation(
     FeedbackMutation,
     AdaptationMutation,
     WorkflowMutation,
+    GenerationMutation,
 ):
     """The nouns' mutations."""
 

@@ -29,6 +29,7 @@ from workers.workflows import WorkflowMining
 SWEEP_SECONDS = frozenset(range(0, 60, 5))
 RETRAIN_HOUR = 3
 MINING_HOUR = 4
+CENSUS_MINUTE = 20
 JOB_TIMEOUT_SECONDS = 6 * 3600
 QUEUE_RETRIES = 600
 
@@ -52,6 +53,7 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_outbox, second=set(SWEEP_SECONDS)),
                 cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
                 cron(mine_all, hour=MINING_HOUR, minute=0),
+                cron(count_generations, minute=CENSUS_MINUTE, timeout=JOB_TIMEOUT_SECONDS),
             ],
             "on_startup": start,
             "on_shutdown": stop,
@@ -123,6 +125,13 @@ async def mine_all(ctx: Context) -> None:
     services = ctx["parts"].services
     for tenant in await services.job_store.tenants():
         await services.jobs.enqueue(tenant, JobKind.WORKFLOWS)
+
+
+async def count_generations(ctx: Context) -> None:
+    """Count what people chose for their videos, every hour and tenant by tenant."""
+    parts: WorkerServices = ctx["parts"]
+    for tenant in await parts.services.job_store.tenants():
+        await parts.census.count(tenant)
 
 
 def _queue_url(settings: Settings) -> str:

@@ -112,10 +112,8 @@ class PostgresBehaviorStore:
     async def append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Appended:
         """Add a report; events that are there already are left alone, and nothing is announced for them."""
         async with self._database.transaction(tenant, (subject,)) as tx:
-            version = await tx.value(LOCK_COLLECTING, tenant, subject)
-            if version is None:
-                raise ConsentRequired("This user has not agreed to behaviour being stored.", field="userId")
-            added = await _add_events(tx, tenant, subject, report)
+            version = await lock_collecting(tx, tenant, subject)
+            added = await add_events(tx, tenant, subject, report)
             if not added:
                 return Appended(0, version)
             await _add_feedback(tx, tenant, subject, report, added)
@@ -203,7 +201,20 @@ class TrainingLog:
         ]
 
 
-async def _add_events(tx: Transaction, tenant: TenantId, subject: SubjectId, report: Report) -> set[EventId]:
+async def lock_collecting(tx: Transaction, tenant: TenantId, subject: SubjectId) -> int:
+    """Hold a person's consent until the commit, for whatever is stored of what they did; their version.
+
+    Raises:
+        ConsentRequired: they do not, or no longer, agree.
+    """
+    version = await tx.value(LOCK_COLLECTING, tenant, subject)
+    if version is None:
+        raise ConsentRequired("This user has not agreed to behaviour being stored.", field="userId")
+    return int(version)
+
+
+async def add_events(tx: Transaction, tenant: TenantId, subject: SubjectId, report: Report) -> set[EventId]:
+    """Add a report's events in the caller's transaction, which holds the consent; the ids of those that are new."""
     events: Sequence[SealedEvent] = report.events
     rows = await tx.rows(
         _ADD_EVENTS,

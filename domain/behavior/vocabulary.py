@@ -60,6 +60,14 @@ _TYPES = (
     EventType("recommendation_dismissed", weight=-1.0, half_life_days=180),
     EventType(SNOOZED, weight=0.0),
     EventType(RESTORED, weight=0.0),
+    EventType("generation_started", weight=0.3, half_life_days=45),
+    EventType("generation_accepted", weight=1.2, half_life_days=120),
+    EventType("generation_edited", weight=1.0, half_life_days=120),
+    # What sent a video back may be its parameters; it says nothing against the template and style it was made with.
+    EventType("generation_regenerated", weight=0.0, half_life_days=60),
+    EventType("generation_discarded", weight=0.0, half_life_days=60),
+    EventType("generation_failed", weight=0.0, purpose=Purpose.MEASUREMENT),
+    EventType("content_analysed", weight=0.6, half_life_days=120),
     OTHER,
 )
 

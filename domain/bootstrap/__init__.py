@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from domain.adaptation.store import CommonWaysStore, WorkflowLog
 from domain.behavior.store import TrainingLog
+from domain.bootstrap.ground import lay_ground
 from domain.bootstrap.secrets import required, role_passwords
 from domain.bootstrap.services import Services, assemble
 from domain.clock import Clock, SystemClock
+from domain.generation.census import GenerationCensus
+from domain.generation.store import PostgresCensusStore
 from domain.settings import Settings
 from domain.storage.postgres import Databases
 from domain.storage.roles import Role, url_as
@@ -18,12 +21,13 @@ __all__ = ["Services", "WorkerServices", "migrate_database", "open_services", "o
 
 @dataclass(frozen=True)
 class WorkerServices:
-    """What a worker has beside the services: the log as the trainer may see it, and where what is mined goes."""
+    """What a worker has beside the services: the logs as the trainer sees them, and where what is found there goes."""
 
     services: Services
     training_log: TrainingLog
     workflow_log: WorkflowLog
     common_ways: CommonWaysStore
+    census: GenerationCensus
 
 
 async def migrate_database(
@@ -43,7 +47,8 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
     """The services of an API process or a command, closed with the block."""
     async with AsyncExitStack() as stack:
         databases = await _open_databases(stack, settings, (Role.SERVICE, Role.KEYS))
-        yield await assemble(stack, settings, databases[Role.SERVICE], databases[Role.KEYS], clock or SystemClock())
+        ground = lay_ground(stack, settings, databases[Role.SERVICE], databases[Role.KEYS], clock or SystemClock())
+        yield assemble(stack, ground)
 
 
 @asynccontextmanager
@@ -51,10 +56,14 @@ async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIt
     """The services of a worker process, closed with the block."""
     async with AsyncExitStack() as stack:
         databases = await _open_databases(stack, settings, (Role.WORKER, Role.TRAINER, Role.KEYS))
-        services = await assemble(stack, settings, databases[Role.WORKER], databases[Role.KEYS], clock or SystemClock())
+        ground = lay_ground(stack, settings, databases[Role.WORKER], databases[Role.KEYS], clock or SystemClock())
         trainer = databases[Role.TRAINER]
         yield WorkerServices(
-            services, TrainingLog(trainer), WorkflowLog(trainer), CommonWaysStore(databases[Role.WORKER])
+            assemble(stack, ground),
+            TrainingLog(trainer),
+            WorkflowLog(trainer),
+            CommonWaysStore(ground.database),
+            GenerationCensus(PostgresCensusStore(ground.database, trainer), ground.keys, ground.clock),
         )
 
 

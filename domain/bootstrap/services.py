@@ -10,10 +10,12 @@ from domain.adaptation.store import PostgresAdaptationStore
 from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
-from domain.bootstrap.ground import Ground, lay_ground
+from domain.bootstrap.ground import Ground
 from domain.bootstrap.secrets import derived
 from domain.catalog.service import CatalogService
 from domain.clock import Clock
+from domain.generation.service import GenerationService
+from domain.generation.store import PostgresGenerationStore
 from domain.health import HealthService, ServingState
 from domain.ids import TenantId
 from domain.interest.service import InterestService
@@ -34,8 +36,6 @@ from domain.recommendations.service import RecommendationService
 from domain.recommendations.store import PostgresRecommendationStore, PostgresSegmentStore
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
-from domain.settings import Settings
-from domain.storage.postgres import Database
 from domain.visits.service import SessionService
 from domain.visits.store import PostgresSessionStore
 
@@ -57,6 +57,7 @@ class Services:
     recommendations: RecommendationService
     rules: RuleService
     adaptation: AdaptationService
+    generation: GenerationService
     models: ModelRegistry
     jobs: JobQueue
     job_store: PostgresJobStore
@@ -66,11 +67,9 @@ class Services:
     metrics: CollectorRegistry
 
 
-async def assemble(
-    stack: AsyncExitStack, settings: Settings, database: Database, vault: Database, clock: Clock
-) -> Services:
+def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     """The services of one process, closed with `stack`."""
-    ground = lay_ground(stack, settings, database, vault, clock)
+    settings, database, clock = ground.settings, ground.database, ground.clock
     waker = ArqWaker(settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
     job_store = PostgresJobStore(database)
@@ -91,6 +90,7 @@ async def assemble(
         recommendations=_recommendations(ground, stating, rules),
         rules=rules,
         adaptation=_adaptation(ground),
+        generation=_generation(ground, stating),
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
@@ -152,6 +152,20 @@ def _adaptation(ground: Ground) -> AdaptationService:
         ground.publisher,
         ground.clock,
         ml_enabled=ground.settings.ml_enabled,
+    )
+
+
+def _generation(ground: Ground, stating: StatingService) -> GenerationService:
+    return GenerationService(
+        PostgresGenerationStore(ground.database, ground.outbox),
+        ground.directory,
+        ground.privacy,
+        ground.keys,
+        ground.catalog,
+        stating,
+        ground.publisher,
+        derived(ground.settings, "generation ids"),
+        ground.clock,
     )
 
 

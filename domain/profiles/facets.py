@@ -19,6 +19,7 @@ from domain.ids import EventId, ItemId
 from domain.profiles.devices import Counts, differing
 from domain.profiles.model import NOTHING_LEARNED, ItemFacets, Learned, LearnedFacet, LearnedValue, LoggedEvent
 from domain.profiles.naming import facet_name, facet_value
+from domain.profiles.series import settled
 
 MAX_VALUES = 20
 SECONDS_PER_DAY = 86_400.0
@@ -47,7 +48,7 @@ def learn(events: Iterable[LoggedEvent], items: Mapping[ItemId, ItemFacets]) -> 
         events: a person's events in any order; of two with the same id one counts.
         items: what the catalogue says about the items in them; unknown items say nothing.
     """
-    distinct = list({event.event_id: event for event in events}.values())
+    distinct = settled({event.event_id: event for event in events}.values())
     if not distinct:
         return NOTHING_LEARNED
     latest = max(event.occurred_at for event in distinct)
@@ -126,8 +127,9 @@ def _statements(event: LoggedEvent, items: Mapping[ItemId, ItemFacets]) -> Itera
         named[_NAMED_BY_ACTION.get(event.type, "feature")] = event.payload["feature"]
     for name, value in (*named.items(), *event.payload.get("attributes", {}).items()):
         facet = facet_name(name)
-        if value != "" and facet:
-            yield facet, facet_value(facet, value)
+        for one in value if isinstance(value, list) else (value,):
+            if one != "" and facet:
+                yield facet, facet_value(facet, one)
 
 
 def _facets(says: Iterable[_Say]) -> tuple[LearnedFacet, ...]:

@@ -1,7 +1,7 @@
 """What a person sees of themselves, and what recommending uses: statements over corrections over what was learned."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -36,10 +36,12 @@ class Taste:
     Attributes:
         preferences: tag, category or item -> how much it is wanted, -1 to 1.
         factors: facet and value -> by how much it multiplies what actions say for it, where the person corrected it.
+        wanted: facet -> value -> how much it is wanted, -1 to 1.
     """
 
     preferences: Mapping[str, float]
     factors: Mapping[Statement, float]
+    wanted: Mapping[str, Wanted] = field(default_factory=dict)
 
     def factor(self, statements: Iterable[Statement]) -> float:
         """By how much to multiply the weight of an action that speaks for `statements`: the smallest correction."""
@@ -56,7 +58,7 @@ def taste_of(stated: Stated) -> Taste:
     for wanted in stated.wanted.values():
         for value, weight in wanted.items():
             preferences[value] = max(-1.0, min(1.0, preferences.get(value, 0.0) + weight))
-    return Taste(preferences, _factors(stated.standing))
+    return Taste(preferences, _factors(stated.standing), stated.wanted)
 
 
 def portrait(learned: Learned, stated: Stated) -> tuple[Facet, ...]:

@@ -214,3 +214,33 @@ class FeatureCompanionRow(Model):
 
     class Meta:
         table = "feature_companions"
+
+
+class CatalogInsightsRow(Model):
+    """What an analysis found in an item, beside what its editors say of it."""
+
+    tenant_id = fields.TextField()
+    item_id = fields.CharField(max_length=256, primary_key=True)
+    source = fields.TextField()
+    insights: fields.Field[dict[str, Any]] = fields.JSONField()
+    analysed_at = fields.DatetimeField()
+
+    class Meta:
+        table = "catalog_insights"
+
+
+class GenerationPoolRow(Model):
+    """What at least five people of a group chose for one parameter of their videos."""
+
+    tenant_id = fields.TextField()
+    segment = fields.TextField()
+    purpose = fields.TextField()
+    device = fields.TextField()
+    parameter = fields.CharField(max_length=256, primary_key=True)
+    value = fields.TextField()
+    weight = fields.FloatField()
+    people = fields.IntField()
+    computed_at = fields.DatetimeField()
+
+    class Meta:
+        table = "generation_pools"

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from graphql_api.rest import adaptation, behavior, feedback, health, privacy, profiles, recommendations
+from graphql_api.rest import adaptation, behavior, feedback, generation, health, privacy, profiles, recommendations
 from graphql_api.rest.operation import Operation
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
@@ -11,6 +11,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *recommendations.OPERATIONS,
     *profiles.OPERATIONS,
     *adaptation.OPERATIONS,
+    *generation.OPERATIONS,
     *privacy.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -26,6 +26,8 @@ DOCUMENTED = {
     ("GET", "/api/personalization/workflow-optimizations/{userId}"),
     ("POST", "/api/personalization/feedback"),
     ("POST", "/api/personalization/session-data"),
+    ("POST", "/api/personalization/generation-params"),
+    ("POST", "/api/personalization/integrate-video-generation"),
     ("GET", "/api/personalization/health"),
 }
 

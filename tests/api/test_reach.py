@@ -44,6 +44,7 @@ ROOTS = (
     (f'{{ node(id: "{node_id("CatalogItem", "modern")}") {{ id }} }}', READ),
     (f'{{ node(id: "{node_id("Profile", ANNA)}") {{ id }} }}', ("profile:read", Scope.PROFILE_READ)),
     (f'{{ profile(userId: "{ANNA}") {{ id }} }}', ("profile:read", Scope.PROFILE_READ)),
+    (f'{{ generationParameters(userId: "{ANNA}") {{ personalized }} }}', READ),
     (f'{{ privacySettings(userId: "{ANNA}") {{ gpc }} }}', ("privacy:write", Scope.PRIVACY_WRITE)),
     ("{ models { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     ("{ modelChanges { version } }", ("models:admin", Scope.MODELS_ADMIN)),
@@ -82,6 +83,11 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
         f"mutation M($input: CorrectPreferenceInput!) {{ correctPreference(input: $input) {PROBLEM} }}",
         {"userId": ANNA, "facet": "pace", "value": "fast", "verdict": "WRONG"},
         Scope.PROFILE_WRITE,
+    ),
+    (
+        f"mutation M($input: IntegrateVideoGenerationInput!) {{ integrateVideoGeneration(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "generationId": "g"},
+        Scope.EVENTS_WRITE,
     ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),
     (f"mutation M {{ retrainModels {PROBLEM} }}", None, Scope.MODELS_ADMIN),
@@ -129,6 +135,7 @@ async def test_somebody_else_answers_as_nobody(query: str, room: RestRoom) -> No
         "query Q($u: String!) { recommendations(userId: $u) { personalized } }",
         "query Q($u: String!) { profile(userId: $u) { eventCount } }",
         "query Q($u: String!) { privacySettings(userId: $u) { collects } }",
+        "query Q($u: String!) { generationParameters(userId: $u) { personalized } }",
     ],
 )
 async def test_somebody_elses_data_reads_as_nobodys(query: str, room: RestRoom) -> None:

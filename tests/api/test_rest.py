@@ -209,6 +209,8 @@ async def test_a_service_may_act_for_users_of_its_own_tenant(room: RestRoom) -> 
         ("POST", "/privacy", Scope.PRIVACY_WRITE),
         ("GET", "/profile/anna", Scope.PROFILE_READ),
         ("PUT", "/profile", Scope.PROFILE_WRITE),
+        ("POST", "/generation-params", Scope.RECOMMENDATIONS_READ),
+        ("POST", "/integrate-video-generation", Scope.EVENTS_WRITE),
     ],
 )
 async def test_each_route_needs_a_token_with_its_scope(room: RestRoom, method: str, path: str, scope: Scope) -> None:

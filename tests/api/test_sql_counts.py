@@ -36,6 +36,7 @@ SQL_COUNTS = {
     '{ a: catalogItem(itemId: "modern") { title } b: catalogItem(itemId: "template_1") { title } }': 2,
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ title }} }} }} }}': 3,
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ item {{ title }} }} }} }} }}': 4,
+    f'{{ generationParameters(userId: "{ANNA}") {{ parameters {{ name }} }} }}': 4,
     "{ models { version } }": 1,
     "{ modelChanges { version } }": 1,
 }

@@ -61,6 +61,7 @@ TRAINER_READS = {
     "public.recommendation_interactions": {
         "subject_id", "tenant_id", "recommendation_id", "item_id", "action", "occurred_at",
     },
+    "public.video_generation_tracking": {"subject_id", "tenant_id"},
 }  # fmt: skip
 
 
