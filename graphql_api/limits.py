@@ -46,7 +46,17 @@ MAX_COST: Final = 5000
 HIGHEST_COST: Final = 10**9
 """What is beyond is reported as this: doubled by fragments often enough, a cost is no number that JSON could carry."""
 DEFAULT_PAGE: Final = 10
-PAGED: Final = frozenset({"recommendations", "catalogItems", "recommendationUpdates"})
+PAGED: Final = frozenset(
+    {
+        "catalogItems",
+        "featureRecommendations",
+        "recommendationUpdates",
+        "recommendations",
+        "styleRecommendations",
+        "templateRecommendations",
+        "trendingItems",
+    }
+)
 REMEMBERED_DOCUMENTS: Final = 500
 MAX_REMEMBERED_LENGTH: Final = 20_000
 

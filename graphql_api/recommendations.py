@@ -42,6 +42,8 @@ class Recommendation:
     score: float = strawberry.field(description="Standard deviations above the average item; higher is better.")
     reasons: list[ReasonNode] = strawberry.field(description="Why it is shown, the heaviest reason first.")
     sources: list[Source] = strawberry.field(description="What put it on the list.")
+    propensity: float = strawberry.field(description="The probability with which it was put here; below 1 by chance.")
+    rule_id: str | None = strawberry.field(description="The provider's rule that pinned it here; null if none did.")
     tenant: strawberry.Private[TenantId]
 
     @strawberry.field(description="The whole catalogue item; null if it was removed meanwhile.")
@@ -72,6 +74,8 @@ class Recommendation:
                 for worded in place.reasons
             ],
             sources=list(place.sources),
+            propensity=place.propensity,
+            rule_id=place.rule_id,
             tenant=tenant,
         )
 
@@ -147,6 +151,10 @@ class RecommendationContextInput:
 
     surface: str | None = strawberry.field(default=None, description="Such as `video_creation`.")
     device: str | None = strawberry.field(default=None, description="Such as `desktop` or `mobile`.")
+    purpose: str | None = strawberry.field(default=None, description="What for, such as `social_media`.")
+    local_time: datetime | None = strawberry.field(
+        default=None, description="The person's time of day, with their time zone; the server's if absent."
+    )
 
 
 @strawberry.input(description="What may be on the list.")
@@ -169,6 +177,9 @@ class TrackInteractionInput:
     position: int | None = strawberry.field(default=None, description="Where on the list it stood, from 0.")
     event_id: strawberry.ID | None = strawberry.field(default=None, description="A UUID; a retry with it adds nothing.")
     occurred_at: datetime | None = strawberry.field(default=None, description="When; now if absent.")
+    snoozed_until: datetime | None = strawberry.field(
+        default=None, description="With `SNOOZED`: when it may be shown again; in a week if absent."
+    )
     idempotency_key: str | None = strawberry.field(default=None, description="A retry with it adds nothing.")
 
 
@@ -191,6 +202,8 @@ def request_of(
         kind=kind,
         surface=context.surface if context else None,
         device=context.device if context else None,
+        purpose=context.purpose if context else None,
+        local_time=context.local_time if context else None,
         first=require_first(first),
         after=NOTHING_SHOWN if after is None else Shown.parse(after),
         exclude=frozenset(map(ItemId, chosen.exclude)),
@@ -245,6 +258,7 @@ class RecommendationMutation:
             position=input.position,
             event_id=uuid_of(input.event_id, "eventId"),
             occurred_at=input.occurred_at,
+            snoozed_until=input.snoozed_until,
         )
         recorded = await info.context.services.behavior.track_interaction(
             tenant, user, interaction, input.idempotency_key

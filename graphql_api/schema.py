@@ -21,6 +21,7 @@ from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
+from graphql_api.kinds import KindQuery
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
 from graphql_api.models import ModelsMutation, ModelsQuery
@@ -28,8 +29,10 @@ from graphql_api.operations import OperationsQuery
 from graphql_api.privacy import PrivacyMutation, PrivacyQuery
 from graphql_api.problems import Problem
 from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
+from graphql_api.questions import QuestionQuery
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
+from graphql_api.rules import RuleMutation, RuleQuery
 from graphql_api.segments import SegmentQuery
 from graphql_api.workflows import WorkflowMutation, WorkflowQuery
 
@@ -74,6 +77,9 @@ class Query(
     AdaptationQuery,
     WorkflowQuery,
     GenerationQuery,
+    KindQuery,
+    QuestionQuery,
+    RuleQuery,
 ):
     """The nouns' queries."""
 
@@ -90,6 +96,7 @@ class Mutation(
     AdaptationMutation,
     WorkflowMutation,
     GenerationMutation,
+    RuleMutation,
 ):
     """The nouns' mutations."""
 

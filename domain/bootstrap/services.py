@@ -11,6 +11,7 @@ from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
 from domain.bootstrap.ground import Ground
+from domain.bootstrap.listing import make_lists
 from domain.bootstrap.secrets import derived
 from domain.catalog.service import CatalogService
 from domain.clock import Clock
@@ -18,8 +19,7 @@ from domain.generation.service import GenerationService
 from domain.generation.store import PostgresGenerationStore
 from domain.health import HealthService, ServingState
 from domain.ids import TenantId
-from domain.interest.service import InterestService
-from domain.interest.store import InterestCounter, PostgresInterestStore
+from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
 from domain.models.service import ModelRegistry
@@ -30,10 +30,12 @@ from domain.profiles.stating import StatingService
 from domain.profiles.store import PostgresProfileStore
 from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
-from domain.recommendations.grounds import Grounds
+from domain.recommendations.kinds import KindService
+from domain.recommendations.questions import QuestionService
 from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.service import RecommendationService
-from domain.recommendations.store import PostgresRecommendationStore, PostgresSegmentStore
+from domain.recommendations.store import PostgresSegmentStore
+from domain.recommendations.trends import TrendService
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
 from domain.visits.service import SessionService
@@ -55,6 +57,9 @@ class Services:
     stating: StatingService
     segments: SegmentService
     recommendations: RecommendationService
+    kinds: KindService
+    trends: TrendService
+    questions: QuestionService
     rules: RuleService
     adaptation: AdaptationService
     generation: GenerationService
@@ -76,6 +81,8 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     behavior, stating = _behavior(ground), _stating(ground)
     segments = SegmentService(PostgresSegmentStore(database), ground.models, ground.directory, ground.catalog, clock)
     rules = RuleService(PostgresRuleStore(database), clock)
+    profiles = _profiles(ground, segments)
+    listing = make_lists(ground, stating, rules, profiles)
     return Services(
         clock=clock,
         privacy=ground.privacy,
@@ -84,10 +91,13 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         behavior=behavior,
         sessions=_sessions(ground),
         imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
-        profiles=_profiles(ground, segments),
+        profiles=profiles,
         stating=stating,
         segments=segments,
-        recommendations=_recommendations(ground, stating, rules),
+        recommendations=listing.recommendations,
+        kinds=listing.kinds,
+        trends=listing.trends,
+        questions=listing.questions,
         rules=rules,
         adaptation=_adaptation(ground),
         generation=_generation(ground, stating),
@@ -128,19 +138,6 @@ def _profiles(ground: Ground, segments: SegmentService) -> ProfileService:
 def _stating(ground: Ground) -> StatingService:
     store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
     return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
-
-
-def _recommendations(ground: Ground, stating: StatingService, rules: RuleService) -> RecommendationService:
-    interest = InterestService(PostgresInterestStore(ground.database), ground.clock)
-    return RecommendationService(
-        PostgresRecommendationStore(ground.database),
-        ground.directory,
-        stating,
-        Grounds(ground.catalog, ground.models, rules, interest),
-        ground.clock,
-        ml_enabled=ground.settings.ml_enabled,
-        exploration_share=ground.settings.exploration_share,
-    )
 
 
 def _adaptation(ground: Ground) -> AdaptationService:

@@ -10,7 +10,6 @@ from domain.models.factor_model import FactorModel, ServingParameters
 from domain.recommendations.blending import Scores
 from domain.recommendations.exploration import Exploration
 from domain.recommendations.live import LiveSignals, Together
-from domain.recommendations.retrieval import top
 from domain.rules.steering import UNSTEERED, Steering
 
 UNTRAINED: Final = FactorModel(
@@ -80,8 +79,3 @@ class Ranking:
     scores: Scores
     affinity: NDArray[np.float32] | None
     together: Together
-
-    @property
-    def order(self) -> NDArray[np.int64]:
-        """The candidates, best first, int64[k]."""
-        return self.candidates[top(self.ranked[self.candidates], len(self.candidates))]

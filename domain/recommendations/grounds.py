@@ -11,6 +11,7 @@ from domain.ids import ModelVersion, TenantId
 from domain.interest.model import LiveInterest
 from domain.models.model import LoadedModel
 from domain.recommendations.circumstances import Circumstances, Fit
+from domain.recommendations.columns import Columns
 from domain.recommendations.exploration import Exploration
 from domain.recommendations.live import LiveSignals
 from domain.recommendations.model import RecommendationQuery
@@ -64,6 +65,7 @@ class Prepared:
     rules: RuleSheet
     interest: LiveInterest
     live: LiveSignals | None
+    columns: Columns
 
     def circumstances(
         self, query: RecommendationQuery, at: datetime, chance: Exploration | None = None, fit: Fit | None = None
@@ -116,7 +118,8 @@ def _prepared(
     rules = held.rules if held is not None and same_items and held.book is book else RuleSheet(book, catalog)
     same_counts = held is not None and same_model and held.interest is interest
     live = held.live if held is not None and same_counts else _live(recommender, interest)
-    return Prepared(catalog, version, recommender, book, rules, interest, live)
+    columns = held.columns if held is not None and same_items else Columns(catalog)
+    return Prepared(catalog, version, recommender, book, rules, interest, live, columns)
 
 
 def _live(recommender: Recommender, interest: LiveInterest) -> LiveSignals | None:

@@ -68,6 +68,8 @@ class RecommendedItem:
     Attributes:
         position: from 0.
         score: in standard deviations above the model's average item.
+        propensity: the probability with which it was put at this place, in (0, 1].
+        rule_id: the rule that pinned it there; None if none did.
     """
 
     item_id: ItemId
@@ -79,6 +81,8 @@ class RecommendedItem:
     score: float
     reasons: tuple[WordedReason, ...]
     sources: tuple[Source, ...]
+    propensity: float
+    rule_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Recommender:
         """Every item scored, and which of them may be shown. Arguments as for `recommend`."""
         observations = observe(history, self._model.rows)
         scores = self._scorer.scores(observations)
-        affinity = self._facets.affinity(query.preferences) if query.preferences else None
+        affinity = self.facets.affinity(query.preferences) if query.preferences else None
         together = self._together(history, around)
         ranked = self._ranked(scores, affinity, together, around)
         allowed = self.eligibility.mask(at, query.kinds, query.device, _unwanted(history, query))
@@ -113,6 +113,20 @@ class Recommender:
             chosen = drawn(ranking.ranked, people, rest, around.exploration, len(draws), quotas)
         return laid_out(query.limit, rows.tolist(), fixed, draws, chosen)
 
+    def contributions(self, ranking: Ranking, row: int) -> dict[ItemId, float]:
+        """How much each item of the history adds to the score of one item of the catalogue."""
+        added: dict[ItemId, float] = {}
+        model_row = int(self._model_rows[row])
+        if model_row >= 0:
+            [parts] = ranking.scores.contributions(np.array([model_row]))
+            for known, gain in zip(ranking.scores.history.tolist(), parts.tolist(), strict=True):
+                added[self._model.item_ids[known]] = gain
+        together = ranking.together
+        for place in np.flatnonzero(together.rows == row).tolist():
+            item_id = self._catalog.item_ids[int(together.because[place])]
+            added[item_id] = added.get(item_id, 0.0) + float(together.gains[place])
+        return added
+
     def people(self, around: Circumstances = ORDINARY) -> NDArray[np.float32]:
         """Who took to each item of the catalogue, as far as is known, float32[n]."""
         return self._trained if around.live is None else around.live.people
@@ -129,7 +143,8 @@ class Recommender:
         return people
 
     @cached_property
-    def _facets(self) -> FacetIndex:
+    def facets(self) -> FacetIndex:
+        """Tags and categories of the catalogue."""
         return FacetIndex(self._catalog)
 
     def _ranked(
@@ -198,7 +213,7 @@ class Recommender:
         if affinity is None:
             return [NOT_PREFERRED] * len(page)
         return [
-            Preferred(PREFERENCE_STRENGTH * float(affinity[row]), self._facets.matches(row, query.preferences))
+            Preferred(PREFERENCE_STRENGTH * float(affinity[row]), self.facets.matches(row, query.preferences))
             for row in page.tolist()
         ]
 

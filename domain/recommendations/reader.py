@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Protocol
 
 from domain.catalog.snapshot import CatalogSnapshot
+from domain.clock import Clock
+from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.model import Subject
 from domain.profiles.portrait import NO_TASTE, Taste
 from domain.recommendations.history import weighed
 from domain.recommendations.model import HistoryEntry, RecommendationQuery
-from domain.recommendations.page import RecommendationRequest
-from domain.recommendations.wishes import NOTHING_KNOWN, Past
+from domain.recommendations.page import PastAction, RecommendationRequest
+from domain.recommendations.wishes import NOTHING_KNOWN, Past, past_of
+
+HISTORY_LIMIT: Final = 5000
+"""The latest actions that lists are made from; of older ones only the items count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,64 @@ class Reader:
         """The categories of personal data that a list for them rests on."""
         said = (("behaviour", self.past.actions), ("stated_preferences", self.taste.preferences))
         return tuple(name for name, held in said if held)
+
+
+class History(Protocol):
+    """Where people's past is read."""
+
+    async def history(self, tenant: TenantId, subject: SubjectId, limit: int) -> list[PastAction]:
+        """What a person did with catalogue items, latest first."""
+
+
+class Directory(Protocol):
+    """The part of the directory that recommending needs."""
+
+    async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
+        """The person, or None."""
+
+
+class Tastes(Protocol):
+    """Who knows what people said about themselves."""
+
+    async def taste(self, subject: Subject) -> Taste:
+        """What recommending may take from what this person said."""
+
+
+class Readers:
+    """Finds out what may be used of whoever a list is for.
+
+    Args:
+        history: their past.
+        directory: finds people and what they agreed to.
+        tastes: knows what people said about themselves.
+        clock: the moment of each request.
+        ml_enabled: False uses nobody's behaviour.
+    """
+
+    def __init__(
+        self, history: History, directory: Directory, tastes: Tastes, clock: Clock, *, ml_enabled: bool = True
+    ) -> None:
+        self._history = history
+        self._directory = directory
+        self._tastes = tastes
+        self._clock = clock
+        self._ml_enabled = ml_enabled
+
+    async def of(self, tenant: TenantId, user_id: UserId, *, personalized: bool = True) -> Reader:
+        """The reader; nobody in particular unless they agreed and `personalized` is asked for.
+
+        Raises:
+            ValidationFailed: `user_id` cannot be a user id.
+            Unavailable: Postgres cannot be reached.
+        """
+        subject = await self._directory.resolve(tenant, user_id)
+        if subject is None or not personalized:
+            return Reader(version=subject.version if subject else 0)
+        taste = await self._tastes.taste(subject)
+        if not (subject.personalizes and self._ml_enabled):
+            return Reader(taste=taste, version=subject.version)
+        actions = await self._history.history(tenant, subject.subject_id, HISTORY_LIMIT)
+        return Reader(subject, taste, past_of(actions, self._clock.now()), subject.version)
 
 
 def query_of(

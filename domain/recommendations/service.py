@@ -11,54 +11,37 @@ from uuid import uuid4
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.ids import ItemId, SubjectId, TenantId, UserId
-from domain.privacy.model import Subject
-from domain.profiles.portrait import Taste
+from domain.recommendations.circumstances import Fit
 from domain.recommendations.exploration import DEFAULT_SHARE, Exploration
-from domain.recommendations.grounds import Grounds
-from domain.recommendations.model import Recommendation, RecommendationQuery
+from domain.recommendations.grounds import Grounds, Prepared
+from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
 from domain.recommendations.page import (
     Exposure,
-    PastAction,
     RecommendationList,
     RecommendationRequest,
     RecommendedItem,
     WordedReason,
 )
-from domain.recommendations.reader import Reader, query_of
-from domain.recommendations.wishes import past_of
+from domain.recommendations.reader import Reader, Readers, query_of
 from domain.recommendations.wording import sentence
 
 POLICY_VERSION = "blend-2"
 """Names the rule by which lists are made, chance aside."""
 
-HISTORY_LIMIT = 5000
 
-
-class RecommendationStore(Protocol):
-    """History and exposures."""
-
-    async def history(self, tenant: TenantId, subject: SubjectId, limit: int) -> list[PastAction]:
-        """What a person did with catalogue items, latest first."""
-        ...
+class ExposureStore(Protocol):
+    """Where what was served is noted."""
 
     async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure) -> None:
         """Keep what was served to a person who agrees to it."""
         ...
 
 
-class Directory(Protocol):
-    """The part of the directory that recommending needs."""
+class Fitting(Protocol):
+    """Who knows how well items of one kind suit a person's work."""
 
-    async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
-        """The person, or None."""
-        ...
-
-
-class Tastes(Protocol):
-    """Who knows what people said about themselves."""
-
-    async def taste(self, subject: Subject) -> Taste:
-        """What recommending may take from what this person said."""
+    async def fit(self, prepared: Prepared, reader: Reader, history: Sequence[HistoryEntry]) -> Fit:
+        """How well each item suits."""
         ...
 
 
@@ -66,48 +49,51 @@ class RecommendationService:
     """Explained lists of catalogue items.
 
     Args:
-        store: history and exposures.
-        directory: finds people and what they agreed to.
-        tastes: knows what people said about themselves.
+        store: where what was served is noted.
+        readers: what may be used of people.
         grounds: catalogue, model, rules and live counts of each tenant.
         clock: the moment of each request.
-        ml_enabled: False serves everybody by popularity alone.
         exploration_share: the part of personal lists that chance fills.
     """
 
     def __init__(
         self,
-        store: RecommendationStore,
-        directory: Directory,
-        tastes: Tastes,
+        store: ExposureStore,
+        readers: Readers,
         grounds: Grounds,
         clock: Clock,
         *,
-        ml_enabled: bool = True,
         exploration_share: float = DEFAULT_SHARE,
     ) -> None:
         self._store = store
-        self._directory = directory
-        self._tastes = tastes
+        self._readers = readers
         self._grounds = grounds
         self._clock = clock
-        self._ml_enabled = ml_enabled
         self._share = exploration_share
 
-    async def recommend(self, tenant: TenantId, user_id: UserId, request: RecommendationRequest) -> RecommendationList:
+    async def recommend(
+        self, tenant: TenantId, user_id: UserId, request: RecommendationRequest, fitting: Fitting | None = None
+    ) -> RecommendationList:
         """The page that `request` asks for; an unknown person gets what is popular.
+
+        Args:
+            tenant: whose catalogue.
+            user_id: who will see it.
+            request: what is asked for.
+            fitting: what is peculiar to the kind of list; None for nothing.
 
         Raises:
             ValidationFailed: `user_id` cannot be a user id.
             Unavailable: Postgres cannot be reached.
         """
-        reader = await self._reader(tenant, user_id, personalized=request.personalized)
+        reader = await self._readers.of(tenant, user_id, personalized=request.personalized)
         prepared = await self._grounds.of(tenant)
         now, recommendation_id = self._clock.now(), uuid4()
         query = query_of(request, prepared.catalog, reader, now)
         chance = Exploration(recommendation_id, self._share) if reader.subject and self._share > 0 else None
-        around = prepared.circumstances(query, now, chance)
         history = reader.history(prepared.catalog)
+        fit = None if fitting is None else await fitting.fit(prepared, reader, history)
+        around = prepared.circumstances(query, now, chance, fit)
         found = prepared.recommender.recommend(history, query, at=now, around=around)
         page = found[: request.first]
         shown = request.after.and_also(entry.item_id for entry in page)
@@ -127,16 +113,6 @@ class RecommendationService:
             exposure = _exposure(served, request, query, page, now)
             await self._store.note(tenant, reader.subject.subject_id, exposure)
         return served
-
-    async def _reader(self, tenant: TenantId, user_id: UserId, *, personalized: bool) -> Reader:
-        subject = await self._directory.resolve(tenant, user_id)
-        if subject is None or not personalized:
-            return Reader(version=subject.version if subject else 0)
-        taste = await self._tastes.taste(subject)
-        if not (subject.personalizes and self._ml_enabled):
-            return Reader(taste=taste, version=subject.version)
-        actions = await self._store.history(tenant, subject.subject_id, HISTORY_LIMIT)
-        return Reader(subject, taste, past_of(actions, self._clock.now()), subject.version)
 
 
 def policy_of(chance: Exploration | None) -> str:
@@ -183,4 +159,6 @@ def _item(position: int, entry: Recommendation, catalog: CatalogSnapshot) -> Rec
         score=entry.score,
         reasons=tuple(WordedReason(reason, sentence(reason, title_of)) for reason in entry.reasons),
         sources=entry.sources,
+        propensity=entry.propensity,
+        rule_id=entry.rule_id,
     )

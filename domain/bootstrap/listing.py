@@ -1,0 +1,44 @@
+"""Everything that makes, explains or watches lists; all of it stands on the same prepared grounds."""
+
+from dataclasses import dataclass
+
+from domain.bootstrap.ground import Ground
+from domain.interest.service import InterestService
+from domain.interest.store import PostgresInterestStore
+from domain.profiles.service import ProfileService
+from domain.profiles.stating import StatingService
+from domain.recommendations.grounds import Grounds
+from domain.recommendations.kinds import KindService
+from domain.recommendations.questions import QuestionService
+from domain.recommendations.reader import Readers
+from domain.recommendations.service import RecommendationService
+from domain.recommendations.store import PostgresRecommendationStore
+from domain.recommendations.trends import TrendService
+from domain.rules.service import RuleService
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The use cases of lists."""
+
+    recommendations: RecommendationService
+    kinds: KindService
+    trends: TrendService
+    questions: QuestionService
+
+
+def make_lists(ground: Ground, stating: StatingService, rules: RuleService, profiles: ProfileService) -> Listing:
+    """The use cases of lists of one process."""
+    interest = InterestService(PostgresInterestStore(ground.database), ground.clock)
+    store = PostgresRecommendationStore(ground.database)
+    readers = Readers(store, ground.directory, stating, ground.clock, ml_enabled=ground.settings.ml_enabled)
+    grounds = Grounds(ground.catalog, ground.models, rules, interest)
+    recommendations = RecommendationService(
+        store, readers, grounds, ground.clock, exploration_share=ground.settings.exploration_share
+    )
+    return Listing(
+        recommendations,
+        KindService(recommendations, profiles),
+        TrendService(grounds, ground.clock),
+        QuestionService(readers, grounds, ground.clock),
+    )
