@@ -63,12 +63,14 @@ def ordered(
     while limit > 0:
         if quotas is not None:
             candidates = candidates[~quotas.closed(candidates)]
+        if len(candidates) == 0:
+            break
         pool = candidates[top(ranked[candidates], max(POOL_FACTOR * limit, POOL_FLOOR))]
         closing = None if quotas is None else _closing(pool, quotas)
         rows = pool[maximal_marginal_relevance(ranked[pool], vectors(pool), limit, diversity, closing)]
         found.append(rows)
         limit -= len(rows)
-        if quotas is None or len(rows) == 0:
+        if quotas is None:
             break
         candidates = np.setdiff1d(candidates, rows, assume_unique=True)
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)

@@ -6,7 +6,7 @@ Whoever has not agreed to it, or asks not to be personalised, gets the answer th
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
@@ -95,24 +95,35 @@ class RecommendationService:
         fit = None if fitting is None else await fitting.fit(prepared, reader, history)
         around = prepared.circumstances(query, now, chance, fit)
         found = prepared.recommender.recommend(history, query, at=now, around=around)
-        page = found[: request.first]
-        shown = request.after.and_also(entry.item_id for entry in page)
-        served = RecommendationList(
-            recommendation_id=recommendation_id,
-            items=tuple(_item(place, entry, prepared.catalog) for place, entry in enumerate(page)),
-            has_next=len(found) > request.first and shown.may_grow,
-            shown=shown,
-            model_version=prepared.version,
-            policy_version=policy_of(chance),
-            personalized=bool(history or reader.taste.preferences),
-            used=reader.used,
-            degraded=prepared.version is None,
-            version=reader.version,
-        )
+        served = _served(request, reader, prepared, found, recommendation_id, policy_of(chance))
         if reader.subject is not None:
-            exposure = _exposure(served, request, query, page, now)
+            exposure = _exposure(served, request, query, found[: request.first], now)
             await self._store.note(tenant, reader.subject.subject_id, exposure)
         return served
+
+
+def _served(
+    request: RecommendationRequest,
+    reader: Reader,
+    prepared: Prepared,
+    found: Sequence[Recommendation],
+    recommendation_id: UUID,
+    policy_version: str,
+) -> RecommendationList:
+    page = found[: request.first]
+    shown = request.after.and_also(entry.item_id for entry in page)
+    return RecommendationList(
+        recommendation_id=recommendation_id,
+        items=tuple(_item(place, entry, prepared.catalog) for place, entry in enumerate(page)),
+        has_next=len(found) > request.first and shown.may_grow,
+        shown=shown,
+        model_version=prepared.version,
+        policy_version=policy_version,
+        personalized=bool(reader.used),
+        used=reader.used,
+        degraded=prepared.version is None,
+        version=reader.version,
+    )
 
 
 def policy_of(chance: Exploration | None) -> str:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from domain.behavior.model import (
     MAX_ATTRIBUTES,
@@ -121,6 +121,9 @@ class TrackInteractionRequest(RequestPart):
     position: int | None = Field(None, ge=0, le=9999, description="Where on the list it stood, from 0.")
     event_id: UUID | None = Field(None, description="A retry with the same id adds nothing.")
     occurred_at: Moment | None = None
+    snoozed_until: AwareDatetime | None = Field(
+        None, description="With `snoozed`: when it may be shown again; in a week if absent."
+    )
 
     def meaning(self) -> Interaction:
         """The interaction."""
@@ -131,6 +134,7 @@ class TrackInteractionRequest(RequestPart):
             position=self.position,
             event_id=self.event_id,
             occurred_at=self.occurred_at,
+            snoozed_until=self.snoozed_until,
         )
 
 

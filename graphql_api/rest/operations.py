@@ -2,13 +2,24 @@
 
 from typing import Any, Final
 
-from graphql_api.rest import adaptation, behavior, feedback, generation, health, privacy, profiles, recommendations
+from graphql_api.rest import (
+    adaptation,
+    behavior,
+    feedback,
+    generation,
+    health,
+    kinds,
+    privacy,
+    profiles,
+    recommendations,
+)
 from graphql_api.rest.operation import Operation
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *behavior.OPERATIONS,
     *feedback.OPERATIONS,
     *recommendations.OPERATIONS,
+    *kinds.OPERATIONS,
     *profiles.OPERATIONS,
     *adaptation.OPERATIONS,
     *generation.OPERATIONS,

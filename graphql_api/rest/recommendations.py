@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from domain.catalog.model import ItemKind
 from domain.ids import ItemId
@@ -29,6 +29,10 @@ class RecommendationOptions(RequestPart):
 
     limit: int = Field(10, ge=1, le=PAGE_LIMIT, description="Page length.")
     device: Text | None = Field(None, description="What the list is shown on.")
+    purpose: Text | None = Field(None, description="What for, such as `social_media`.")
+    local_time: AwareDatetime | None = Field(
+        None, description="The person's time of day, with their time zone; the server's if absent."
+    )
     kind: ItemKind | None = Field(None, description="Only items of this kind.")
     exclude: tuple[ItemIdText, ...] = Field(
         (), max_length=MAX_EXCLUDED, description="Ids of items that must not appear."
@@ -54,6 +58,8 @@ class RecommendationsRequest(RequestPart):
             kind=wanted.kind,
             surface=self.context,
             device=wanted.device,
+            purpose=wanted.purpose,
+            local_time=wanted.local_time,
             first=wanted.limit,
             after=NOTHING_SHOWN if wanted.after is None else Shown.parse(wanted.after, "options.after"),
             exclude=frozenset(map(ItemId, wanted.exclude)),
@@ -89,6 +95,8 @@ class RecommendationAnswer(AnswerPart):
     position: int = Field(description="From 0 on each page.")
     reasons: list[ReasonAnswer]
     sources: list[Source] = Field(description="The parts of the service that put it there.")
+    propensity: float = Field(description="The probability with which it was put there; below 1 by chance.")
+    rule_id: str | None = Field(description="The provider's rule that pinned it there; null if none did.")
 
     @classmethod
     def of(cls, item: RecommendedItem) -> Self:
@@ -103,6 +111,8 @@ class RecommendationAnswer(AnswerPart):
             position=item.position,
             reasons=[ReasonAnswer.of(reason) for reason in item.reasons],
             sources=list(item.sources),
+            propensity=item.propensity,
+            rule_id=item.rule_id,
         )
 
 
