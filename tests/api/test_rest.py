@@ -30,7 +30,9 @@ async def test_a_recommendation_has_the_documented_keys(room: RestRoom) -> None:
         page = (await anna.post("/recommendations", json=DOCUMENTED)).json()
     assert set(page) == {"recommendations", "recommendationId", "modelVersion", "personalized", "degraded", "next"}
     first = page["recommendations"][0]
-    assert set(first) == {"itemId", "kind", "title", "category", "tags", "score", "position", "reasons", "sources"}
+    assert set(first) == {
+        "itemId", "kind", "title", "category", "tags", "score", "position", "reasons", "sources", "propensity", "ruleId"
+    }  # fmt: skip
     assert first["position"] == 0
     assert set(first["reasons"][0]) == {"code", "text", "weight", "evidence"}
 
