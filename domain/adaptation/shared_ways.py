@@ -95,11 +95,12 @@ class CommonWays:
 class CommonMiner:
     """Takes the log person by person, then tells what is common.
 
-    Memory is bounded: at most `MOST_SESSIONS` sessions of at most `LONGEST_SESSION` steps are held. Rows come in the
+    Memory is bounded: at most `most_sessions` sessions of at most `LONGEST_SESSION` steps are held. Rows come in the
     order of people's random ids, so the people who fit are a uniform sample.
     """
 
     catalog: CatalogSnapshot
+    most_sessions: int = MOST_SESSIONS
     _sessions: list[Steps] = field(default_factory=list)
     _days: list[datetime] = field(default_factory=list)
     _people: list[int] = field(default_factory=list)
@@ -109,7 +110,7 @@ class CommonMiner:
     @property
     def full(self) -> bool:
         """Whether nothing more is looked at."""
-        return len(self._sessions) >= MOST_SESSIONS
+        return len(self._sessions) >= self.most_sessions
 
     def add(self, rows: Sequence[TrainingRow]) -> None:
         """Take everything of one person, in order of time."""

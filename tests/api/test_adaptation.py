@@ -1,5 +1,6 @@
 """UI settings from both doors: what they rest on, how slowly they change, and that a person's word wins at once."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -198,6 +199,35 @@ async def test_nothing_is_kept_of_what_is_stated_without_consent(room: RestRoom)
     nobody = caller(room.app, room.tenant, NOBODY)
     refused = await nobody.ask(STATE, input={"userId": NOBODY, "theme": "DARK"})
     assert (refused["__typename"], refused["code"]) == ("ConsentRequiredProblem", "CONSENT_REQUIRED")
+
+
+async def test_who_no_longer_agrees_to_statements_is_not_shown_them(room: RestRoom, anna: Graph) -> None:
+    await anna.ask(STATE, input={"userId": ANNA, "theme": "DARK"})
+    assert (await shown(room))["settings"]["theme"]["source"] == "stated"
+    await room.services.privacy.record_consent(
+        room.tenant, UserId(ANNA), [ConsentPurpose.STATED_PREFERENCES], granted=False, evidence=AGREED
+    )
+    assert (await shown(room))["settings"]["theme"]["source"] == "default"
+    refused = await anna.ask(STATE, input={"userId": ANNA, "theme": "DARK"})
+    assert refused["code"] == "CONSENT_REQUIRED"
+
+
+async def test_changes_at_once_are_all_kept(room: RestRoom, anna: Graph) -> None:
+    values = ({"theme": "DARK"}, {"layout": "FOCUS"}, {"density": "REGULAR"}, {"onboarding": "NONE"})
+    given = [{"device": device, **value} for device in ("DESKTOP", "TABLET", "MOBILE") for value in values]
+    await asyncio.gather(*(anna.ask(STATE, input={"userId": ANNA, **change}) for change in given))
+    for device in ("desktop", "tablet", "mobile"):
+        settings = (await shown(room, device))["settings"]
+        assert {settings[name]["source"] for name in ("theme", "layout", "density", "onboarding")} == {"stated"}
+
+
+async def test_a_statement_is_told_live(room: RestRoom, anna: Graph) -> None:
+    subject = await room.services.directory.resolve(room.tenant, UserId(ANNA))
+    await anna.ask(STATE, input={"userId": ANNA, "theme": "DARK"})
+    after = await room.services.directory.resolve(room.tenant, UserId(ANNA))
+    assert subject is not None
+    assert after is not None
+    assert after.version == subject.version + 1
 
 
 async def test_other_peoples_interfaces_are_out_of_reach(room: RestRoom, anna: Graph) -> None:
