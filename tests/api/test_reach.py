@@ -46,6 +46,8 @@ ROOTS = (
     (f'{{ profile(userId: "{ANNA}") {{ id }} }}', ("profile:read", Scope.PROFILE_READ)),
     (f'{{ generationParameters(userId: "{ANNA}") {{ personalized }} }}', READ),
     (f'{{ privacySettings(userId: "{ANNA}") {{ gpc }} }}', ("privacy:write", Scope.PRIVACY_WRITE)),
+    (f'{{ uiSettings(userId: "{ANNA}") {{ personalized }} }}', ("profile:read", Scope.PROFILE_READ)),
+    (f'{{ workflowOptimizations(userId: "{ANNA}") {{ sessions }} }}', ("profile:read", Scope.PROFILE_READ)),
     ("{ models { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     ("{ modelChanges { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     (f'{{ job(jobId: "{UUID(int=1)}") {{ state }} }}', ("models:admin", Scope.MODELS_ADMIN)),
@@ -87,6 +89,26 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
     (
         f"mutation M($input: IntegrateVideoGenerationInput!) {{ integrateVideoGeneration(input: $input) {PROBLEM} }}",
         {"userId": ANNA, "generationId": "g"},
+        Scope.EVENTS_WRITE,
+    ),
+    (
+        f"mutation M($input: UpdateUiSettingsInput!) {{ updateUiSettings(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "theme": "DARK"},
+        Scope.PROFILE_WRITE,
+    ),
+    (
+        f"mutation M($input: DismissOptimizationInput!) {{ dismissOptimization(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "optimizationId": "a"},
+        Scope.PROFILE_WRITE,
+    ),
+    (
+        f"mutation M($input: SubmitFeedbackInput!) {{ submitFeedback(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "feedback": {"type": "visual", "sentiment": "POSITIVE"}},
+        Scope.EVENTS_WRITE,
+    ),
+    (
+        f"mutation M($input: UpdateSessionInput!) {{ updateSession(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "sessionId": "visit"},
         Scope.EVENTS_WRITE,
     ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),

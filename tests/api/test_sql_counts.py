@@ -37,6 +37,8 @@ SQL_COUNTS = {
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ title }} }} }} }}': 3,
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ item {{ title }} }} }} }} }}': 4,
     f'{{ generationParameters(userId: "{ANNA}") {{ parameters {{ name }} }} }}': 4,
+    f'{{ uiSettings(userId: "{ANNA}") {{ density {{ value }} }} }}': 3,
+    f'{{ workflowOptimizations(userId: "{ANNA}") {{ sessions }} }}': 3,
     "{ models { version } }": 1,
     "{ modelChanges { version } }": 1,
 }
