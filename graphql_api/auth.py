@@ -39,6 +39,7 @@ class Scope(StrEnum):
     PRIVACY_ADMIN = "privacy:admin"
     MODELS_ADMIN = "models:admin"
     CATALOG_WRITE = "catalog:write"
+    ANALYSIS_WRITE = "analysis:write"
     EXPERIMENTS_ADMIN = "experiments:admin"
     ACT_AS = "act_as"
 

@@ -16,6 +16,7 @@ from domain.ids import ItemId
 from graphql_api.auth import Scope
 from graphql_api.context import Info, context_of
 from graphql_api.enums import ItemKind
+from graphql_api.insights import ItemAnalysis, analyses
 from graphql_api.paging import PageInfo, item_after, item_cursor, require_first
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
@@ -35,6 +36,11 @@ class CatalogItemNode(relay.Node):
     available_from: datetime | None = strawberry.field(description="First moment it may be recommended.")
     available_until: datetime | None = strawberry.field(description="First moment it may no longer be recommended.")
     sensitive: bool = strawberry.field(description="Whether it touches a special category of personal data.")
+
+    @strawberry.field(description="What analyses found in it, beside what its editors say.")
+    async def insights(self, info: Info) -> list[ItemAnalysis]:
+        """Loaded together with those of the other items of the answer."""
+        return analyses(await info.context.loaders.insights.load((info.context.tenant, ItemId(self.item_id))))
 
     @classmethod
     async def resolve_nodes(  # type: ignore[override]  # the base allows answers of many shapes

@@ -6,6 +6,7 @@ from functools import cached_property
 from strawberry.dataloader import DataLoader
 
 from domain.bootstrap import Services
+from domain.catalog.insights import Analysis
 from domain.catalog.model import CatalogItem
 from domain.ids import ItemId, TenantId
 
@@ -22,6 +23,19 @@ class Loaders:
     def items(self) -> DataLoader[ItemKey, CatalogItem | None]:
         """Catalogue items by tenant and id; None for one that does not exist."""
         return DataLoader(load_fn=self._load_items)
+
+    @cached_property
+    def insights(self) -> DataLoader[ItemKey, Sequence[Analysis]]:
+        """What analyses found in items, by tenant and id."""
+        return DataLoader(load_fn=self._load_insights)
+
+    async def _load_insights(self, keys: Sequence[ItemKey]) -> list[Sequence[Analysis]]:
+        found: dict[ItemKey, Sequence[Analysis]] = {}
+        for tenant in dict.fromkeys(tenant for tenant, _ in keys):
+            wanted = [item_id for owner, item_id in keys if owner == tenant]
+            insights = await self._services.catalog.insights(tenant, wanted)
+            found |= {(tenant, item_id): analyses for item_id, analyses in insights.items()}
+        return [found.get(key, ()) for key in keys]
 
     async def _load_items(self, keys: Sequence[ItemKey]) -> list[CatalogItem | None]:
         found: dict[ItemKey, CatalogItem] = {}

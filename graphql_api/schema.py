@@ -21,6 +21,7 @@ from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
+from graphql_api.insights import InsightMutation
 from graphql_api.kinds import KindQuery
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
@@ -97,6 +98,7 @@ class Mutation(
     WorkflowMutation,
     GenerationMutation,
     RuleMutation,
+    InsightMutation,
 ):
     """The nouns' mutations."""
 

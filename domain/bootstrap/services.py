@@ -19,6 +19,7 @@ from domain.generation.service import GenerationService
 from domain.generation.store import PostgresGenerationStore
 from domain.health import HealthService, ServingState
 from domain.ids import TenantId
+from domain.insights.service import InsightService
 from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
@@ -63,6 +64,7 @@ class Services:
     rules: RuleService
     adaptation: AdaptationService
     generation: GenerationService
+    insights: InsightService
     models: ModelRegistry
     jobs: JobQueue
     job_store: PostgresJobStore
@@ -101,6 +103,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         rules=rules,
         adaptation=_adaptation(ground),
         generation=_generation(ground, stating),
+        insights=_insights(ground),
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
@@ -162,6 +165,18 @@ def _generation(ground: Ground, stating: StatingService) -> GenerationService:
         stating,
         ground.publisher,
         derived(ground.settings, "generation ids"),
+        ground.clock,
+    )
+
+
+def _insights(ground: Ground) -> InsightService:
+    return InsightService(
+        ground.catalog,
+        PostgresBehaviorStore(ground.database, ground.outbox),
+        ground.privacy,
+        ground.keys,
+        ground.publisher,
+        derived(ground.settings, "content ids"),
         ground.clock,
     )
 

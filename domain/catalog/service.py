@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
+from domain.catalog.insights import Analysis
 from domain.catalog.model import CatalogChange, CatalogItem, CatalogPage, ItemKind, is_item_id
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
@@ -41,6 +42,14 @@ class CatalogStore(Protocol):
 
     async def existing(self, tenant: TenantId, item_ids: Collection[ItemId]) -> set[ItemId]:
         """Those of the ids that the catalogue holds."""
+        ...
+
+    async def annotate(self, tenant: TenantId, item_id: ItemId, analysis: Analysis) -> tuple[bool, int]:
+        """Keep an analysis unless a later one of its source is there; whether it was kept, and the version."""
+        ...
+
+    async def insights(self, tenant: TenantId, item_ids: Collection[ItemId]) -> dict[ItemId, list[Analysis]]:
+        """What was found in each of the items, by source."""
         ...
 
     async def version(self, tenant: TenantId) -> int:
@@ -102,6 +111,25 @@ class CatalogService:
             raise ValidationFailed(f"must be within 1 to {PAGE_LIMIT}", field="first")
         found = await self._store.page(tenant, kind, after, first + 1)
         return CatalogPage(items=tuple(found[:first]), has_next=len(found) > first)
+
+    async def annotate(self, tenant: TenantId, item_id: ItemId, analysis: Analysis) -> tuple[bool, int]:
+        """Keep what an analysis found in an item, unless a later one of the same source is there.
+
+        Returns:
+            Whether it was kept, and the catalogue's version after it.
+
+        Raises:
+            NotFound: the catalogue holds no such item.
+        """
+        if not is_item_id(item_id):
+            raise NotFound("the catalogue holds no such item", field="itemId")
+        kept = await self._store.annotate(tenant, item_id, analysis)
+        self._slot(tenant).expire()
+        return kept
+
+    async def insights(self, tenant: TenantId, item_ids: Collection[ItemId]) -> Mapping[ItemId, Sequence[Analysis]]:
+        """What was found in each of the items, by source; those of which nothing is known are left out."""
+        return await self._store.insights(tenant, list(filter(is_item_id, item_ids)))
 
     async def snapshot(self, tenant: TenantId) -> CatalogSnapshot:
         """The catalogue for serving, at most `RECHECK_SECONDS` old; empty for an unknown tenant."""

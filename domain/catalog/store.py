@@ -7,9 +7,17 @@ from typing import Final
 import orjson
 from asyncpg import Record
 
+from domain.catalog.insights import (
+    Analysis,
+    analysis_from_json,
+    analysis_to_json,
+    with_found_attributes,
+    with_found_tags,
+)
 from domain.catalog.model import CatalogChange, CatalogItem, ItemKind
 from domain.catalog.snapshot import CatalogSnapshot, SnapshotRow, build_snapshot
 from domain.clock import Clock
+from domain.errors import NotFound
 from domain.ids import ItemId, TenantId
 from domain.storage.postgres import Database, Transaction
 
@@ -62,8 +70,23 @@ _EXISTING: Final = "SELECT item_id FROM catalog_items WHERE tenant_id = $1 AND i
 _VERSION: Final = "SELECT catalog_version FROM tenants WHERE tenant_id = $1"
 
 _SNAPSHOT: Final = """
-SELECT item_id, kind, title, description, tags, category, attributes, available_from, available_until, sensitive
-  FROM catalog_items WHERE tenant_id = $1"""
+SELECT item_id, kind, title, description, tags, category, attributes, available_from, available_until, sensitive,
+       (SELECT jsonb_object_agg(f.source, f.insights) FROM catalog_insights f
+         WHERE f.tenant_id = i.tenant_id AND f.item_id = i.item_id) AS insights
+  FROM catalog_items i WHERE tenant_id = $1"""
+
+# Of two analyses of one moment the greater text counts, so that their order does not.
+_ANNOTATE: Final = """
+INSERT INTO catalog_insights AS held (tenant_id, item_id, source, insights, analysed_at)
+VALUES ($1, $2, $3, $4::jsonb, $5)
+    ON CONFLICT (tenant_id, item_id, source) DO UPDATE
+   SET insights = excluded.insights, analysed_at = excluded.analysed_at
+ WHERE (held.analysed_at, held.insights) < (excluded.analysed_at, excluded.insights)
+RETURNING 1"""
+
+_INSIGHTS: Final = """
+SELECT item_id, source, insights, analysed_at FROM catalog_insights
+ WHERE tenant_id = $1 AND item_id = ANY ($2::text[]) ORDER BY item_id, source"""
 
 
 class PostgresCatalogStore:
@@ -115,6 +138,28 @@ class PostgresCatalogStore:
         async with self._database.transaction(tenant) as tx:
             return int(await tx.value(_VERSION, tenant) or 0)
 
+    async def annotate(self, tenant: TenantId, item_id: ItemId, analysis: Analysis) -> tuple[bool, int]:
+        """Keep an analysis unless a later one of its source is there; whether it was kept, and the version."""
+        found = orjson.dumps(analysis_to_json(analysis)).decode()
+        async with self._database.transaction(tenant) as tx:
+            version = await tx.value(_LOCK_TENANT, tenant)
+            if not await tx.rows(_EXISTING, tenant, [item_id]):
+                raise NotFound("the catalogue holds no such item", field="itemId")
+            kept = await tx.rows(_ANNOTATE, tenant, item_id, analysis.source, found, analysis.analysed_at)
+            if kept:
+                version = await tx.value(_RAISE_VERSION, tenant)
+        return bool(kept), int(version)
+
+    async def insights(self, tenant: TenantId, item_ids: Collection[ItemId]) -> dict[ItemId, list[Analysis]]:
+        """What was found in each of the items, by source."""
+        async with self._database.transaction(tenant) as tx:
+            rows = await tx.rows(_INSIGHTS, tenant, list(item_ids))
+        found: dict[ItemId, list[Analysis]] = {}
+        for row in rows:
+            analysis = analysis_from_json(row["source"], orjson.loads(row["insights"]), row["analysed_at"])
+            found.setdefault(ItemId(row["item_id"]), []).append(analysis)
+        return found
+
     async def snapshot(self, tenant: TenantId) -> CatalogSnapshot:
         """The whole catalogue as columns, no older than its version."""
         rows: list[SnapshotRow] = []
@@ -163,15 +208,17 @@ def _item(row: Record) -> CatalogItem:
 
 
 def _snapshot_row(row: Record) -> SnapshotRow:
+    stored = orjson.loads(row["insights"]) if row["insights"] else {}
+    analyses = [analysis_from_json(source, found) for source, found in stored.items()]
     return SnapshotRow(
         item_id=ItemId(row["item_id"]),
         kind=ItemKind(row["kind"]),
         title=row["title"],
-        tags=tuple(row["tags"]),
+        tags=with_found_tags(row["tags"], analyses),
         category=row["category"],
         available_from=row["available_from"],
         available_until=row["available_until"],
         sensitive=row["sensitive"],
         description=row["description"],
-        attributes=orjson.loads(row["attributes"]),
+        attributes=with_found_attributes(orjson.loads(row["attributes"]), analyses),
     )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from domain.behavior.ratings import RATED, rating_strengths
 from domain.behavior.vocabulary import EventType, event_type
+from domain.catalog.insights import facet_of_tag
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import EventId, ItemId
 from domain.profiles.devices import Counts, differing
@@ -89,7 +90,8 @@ def item_statements(item_id: ItemId, item: ItemFacets) -> Iterator[Statement]:
     if item.category:
         yield "category", facet_value("category", item.category)
     for tag in item.tags:
-        yield "tag", facet_value("tag", tag)
+        facet, value = facet_of_tag(tag) or ("tag", tag)
+        yield facet, facet_value(facet, value)
 
 
 def _says(events: Sequence[LoggedEvent], items: Mapping[ItemId, ItemFacets], latest: datetime) -> Iterator[_Say]:

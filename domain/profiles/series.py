@@ -10,7 +10,7 @@ from typing import Final
 
 from domain.profiles.model import LoggedEvent
 
-SERIES: Final = "generation"
+SERIES: Final = "series"
 """The field of a payload that names the thing."""
 
 OUTCOME: Final = "outcome"

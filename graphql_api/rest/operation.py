@@ -46,6 +46,13 @@ class Call:
         return self.principal.tenant, self.principal.reach(user_id)
 
     @property
+    def tenant(self) -> TenantId:
+        """Whose data the call is about. Raises `Unauthenticated` where there is no token."""
+        if self.principal is None:
+            raise refusal()
+        return self.principal.tenant
+
+    @property
     def idempotency_key(self) -> str | None:
         """What makes a retry of this request recognisable, if the client sent it."""
         return self.request.headers.get(IDEMPOTENCY_KEY)

@@ -8,6 +8,7 @@ from graphql_api.rest import (
     feedback,
     generation,
     health,
+    insights,
     kinds,
     privacy,
     profiles,
@@ -23,6 +24,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *profiles.OPERATIONS,
     *adaptation.OPERATIONS,
     *generation.OPERATIONS,
+    *insights.OPERATIONS,
     *privacy.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -31,6 +31,7 @@ DOCUMENTED = {
     ("POST", "/api/personalization/session-data"),
     ("POST", "/api/personalization/generation-params"),
     ("POST", "/api/personalization/integrate-video-generation"),
+    ("POST", "/api/personalization/integrate-content-analysis"),
     ("GET", "/api/personalization/health"),
 }
 

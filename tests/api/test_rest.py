@@ -213,6 +213,7 @@ async def test_a_service_may_act_for_users_of_its_own_tenant(room: RestRoom) -> 
         ("PUT", "/profile", Scope.PROFILE_WRITE),
         ("POST", "/generation-params", Scope.RECOMMENDATIONS_READ),
         ("POST", "/integrate-video-generation", Scope.EVENTS_WRITE),
+        ("POST", "/integrate-content-analysis", Scope.ANALYSIS_WRITE),
     ],
 )
 async def test_each_route_needs_a_token_with_its_scope(room: RestRoom, method: str, path: str, scope: Scope) -> None:

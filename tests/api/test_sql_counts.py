@@ -36,6 +36,7 @@ SQL_COUNTS = {
     '{ a: catalogItem(itemId: "modern") { title } b: catalogItem(itemId: "template_1") { title } }': 2,
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ title }} }} }} }}': 3,
     f'{{ recommendations(userId: "{ANNA}", first: 30) {{ edges {{ node {{ item {{ title }} }} }} }} }}': 4,
+    "{ catalogItems(first: 50) { edges { node { insights { source } } } } }": 2,
     f'{{ generationParameters(userId: "{ANNA}") {{ parameters {{ name }} }} }}': 4,
     f'{{ uiSettings(userId: "{ANNA}") {{ density {{ value }} }} }}': 3,
     f'{{ workflowOptimizations(userId: "{ANNA}") {{ sessions }} }}': 3,

@@ -1,0 +1,1 @@
+"""What content analysis found: in items of the catalogue, and in what people made themselves."""
