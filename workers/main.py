@@ -12,7 +12,7 @@ from arq.connections import RedisSettings
 from arq.worker import create_worker, func
 
 from domain.bootstrap import WorkerServices, open_worker
-from domain.errors import Unavailable
+from domain.errors import Conflict, DomainError, Unavailable
 from domain.ids import JobId
 from domain.jobs.model import JobKind
 from domain.jobs.service import Handler, JobRunner
@@ -24,12 +24,14 @@ from domain.storage.redis import RedisStore
 from workers.behavior import BatchLoop
 from workers.retrain import Retraining
 from workers.training.config import configured
+from workers.watch import ModelWatch
 from workers.workflows import WorkflowMining
 
 SWEEP_SECONDS = frozenset(range(0, 60, 5))
 RETRAIN_HOUR = 3
 MINING_HOUR = 4
 CENSUS_MINUTE = 20
+WATCH_MINUTES = frozenset(range(5, 60, 10))
 JOB_TIMEOUT_SECONDS = 6 * 3600
 QUEUE_RETRIES = 600
 
@@ -52,6 +54,7 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_jobs, second=set(SWEEP_SECONDS), timeout=JOB_TIMEOUT_SECONDS),
                 cron(sweep_outbox, second=set(SWEEP_SECONDS)),
                 cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
+                cron(watch_all, minute=set(WATCH_MINUTES)),
                 cron(mine_all, hour=MINING_HOUR, minute=0),
                 cron(count_generations, minute=CENSUS_MINUTE, timeout=JOB_TIMEOUT_SECONDS),
             ],
@@ -117,7 +120,21 @@ async def retrain_all(ctx: Context) -> None:
     """Hand in the daily training of every tenant."""
     services = ctx["parts"].services
     for tenant in await services.job_store.tenants():
-        await services.jobs.enqueue(tenant, JobKind.RETRAIN)
+        try:
+            await services.jobs.enqueue(tenant, JobKind.RETRAIN)
+        except Conflict:
+            log.info("training_waits_already", tenant=tenant)
+
+
+async def watch_all(ctx: Context) -> None:
+    """Look after the model of every tenant; arq starts it on one worker of the fleet."""
+    parts = ctx["parts"]
+    watch = ModelWatch(parts.training_log, parts.services.models, parts.services.clock)
+    for tenant in await parts.services.job_store.tenants():
+        try:
+            await watch.look(tenant)
+        except DomainError as error:
+            log.warning("model_not_watched", tenant=tenant, code=error.code, reason=error.message)
 
 
 async def mine_all(ctx: Context) -> None:
