@@ -8,22 +8,23 @@ from uuid import UUID, uuid4, uuid5
 
 from domain.behavior.model import Action, BehaviorData, Event, Feedback, Interaction, Project, plausible_moment
 from domain.behavior.vocabulary import EVENT_TYPES, OTHER
-from domain.ids import EventId, ItemId, SubjectId
+from domain.ids import EventId, ItemId
 
 IdSource = Callable[[int], EventId]
 
 
-def event_ids(subject: SubjectId, operation: str, idempotency_key: str | None) -> IdSource:
+def event_ids(identity: UUID, operation: str, idempotency_key: str | None) -> IdSource:
     """Ids for the events of one call: the same for every retry with the same key, otherwise random.
 
     Args:
-        subject: whose events they are.
+        identity: stands for the external id that was named, so that a retry is recognised even if that id has become
+            another person's since.
         operation: what is called; the same key means something else for another operation.
         idempotency_key: chosen by the client, if it chose one.
     """
     if idempotency_key is None:
         return lambda _index: EventId(uuid4())
-    return lambda index: EventId(uuid5(subject, f"{operation}/{idempotency_key}/{index}"))
+    return lambda index: EventId(uuid5(identity, f"{operation}/{idempotency_key}/{index}"))
 
 
 def events_of(data: BehaviorData, known: Collection[ItemId], now: datetime, new_id: IdSource) -> list[Event]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from domain.behavior.model import Event, plausible_moment, require_finite, require_text
 from domain.behavior.service import SealedEvent
@@ -79,6 +79,10 @@ class Directory(Protocol):
         """The people among `user_ids` of whom something is kept."""
         ...
 
+    def identity(self, tenant: TenantId, user_id: UserId) -> UUID:
+        """What stands for an external id, whoever it leads to."""
+        ...
+
 
 class SubjectKeys(Protocol):
     """Where people's keys come from."""
@@ -110,7 +114,12 @@ class BehaviorImport:
         people = await self._directory.resolve_many(tenant, dict.fromkeys(event.user_id for event in events))
         agreed = {user: subject.subject_id for user, subject in people.items() if subject.collects}
         keys = await self._keys.keys_for(tenant, agreed.values())
-        sealed = _distinct(events, {user: keys[subject] for user, subject in agreed.items() if subject in keys})
+        places = {
+            user: (self._directory.identity(tenant, user), keys[subject])
+            for user, subject in agreed.items()
+            if subject in keys
+        }
+        sealed = _distinct(events, places)
         accepted = await self._store.append_many(tenant, sealed, now)
         refused = Counter(event.user_id for event in events if event.user_id not in agreed)
         return ImportReceipt(
@@ -122,15 +131,16 @@ class BehaviorImport:
 
 
 def _distinct(
-    events: Sequence[ImportedBehavior], keys: Mapping[UserId, SubjectKey]
+    events: Sequence[ImportedBehavior], places: Mapping[UserId, tuple[UUID, SubjectKey]]
 ) -> list[tuple[SubjectId, SealedEvent]]:
     found: dict[EventId, tuple[SubjectId, SealedEvent]] = {}
     for imported in events:
-        key = keys.get(imported.user_id)
-        if key is None:
+        place = places.get(imported.user_id)
+        if place is None:
             continue
+        identity, key = place
         name = f"import/{imported.type}/{imported.item_id}/{imported.occurred_at.timestamp()}/{imported.value}"
-        event_id = EventId(uuid5(key.subject, name))
+        event_id = EventId(uuid5(identity, name))
         if event_id not in found:
             found[event_id] = (key.subject, _sealed(imported, event_id, key))
     return list(found.values())

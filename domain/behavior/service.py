@@ -6,7 +6,7 @@ updates are told at once.
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from domain.behavior.model import (
     texts_of,
 )
 from domain.clock import Clock
-from domain.errors import ValidationFailed
+from domain.errors import ConsentRequired, NotFound, ValidationFailed
 from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
@@ -114,6 +114,10 @@ class Consent(Protocol):
         """The person; raises `ConsentRequired` unless they agreed."""
         ...
 
+    def identity(self, tenant: TenantId, user_id: UserId) -> UUID:
+        """What stands for an external id, whoever it leads to."""
+        ...
+
 
 class SubjectKeys(Protocol):
     """Where a person's key comes from."""
@@ -175,17 +179,19 @@ class BehaviorService:
         require_text(idempotency_key, "idempotencyKey")
         subject = await self._consent.collecting_subject(tenant, user_id)
         known = await self._catalog.known(tenant, {ItemId(text) for text in texts_of(data)})
-        now = self._clock.now()
-        events = events_of(data, known, now, event_ids(subject.subject_id, "learn", idempotency_key))
-        key = await self._keys.key_for(tenant, subject.subject_id)
-        report = Report(
-            events=[_sealed(event, key) for event in events],
-            announcement=_announcement(events, key),
-            received_at=now,
-            feedback=_sealed_feedback(data, events, key),
-            session=self._session(data, key),
-        )
-        return await self._append(tenant, subject.subject_id, report)
+        now, identity = self._clock.now(), self._consent.identity(tenant, user_id)
+        events = events_of(data, known, now, event_ids(identity, "learn", idempotency_key))
+
+        def report(key: SubjectKey) -> Report:
+            return Report(
+                events=[_sealed(event, key) for event in events],
+                announcement=_announcement(events, key),
+                received_at=now,
+                feedback=_sealed_feedback(data, events, key),
+                session=self._session(data, key),
+            )
+
+        return await self._append(subject, user_id, report)
 
     async def track_interaction(
         self, tenant: TenantId, user_id: UserId, interaction: Interaction, idempotency_key: str | None = None
@@ -201,25 +207,37 @@ class BehaviorService:
         subject = await self._consent.collecting_subject(tenant, user_id)
         if not await self._catalog.known(tenant, {interaction.item_id}):
             raise ValidationFailed("the catalogue holds no such item", field="itemId")
-        now = self._clock.now()
-        event = event_of(interaction, now, event_ids(subject.subject_id, "track", idempotency_key))
-        key = await self._keys.key_for(tenant, subject.subject_id)
-        report = Report(
-            events=[_sealed(event, key)],
-            announcement=_announcement([event], key),
-            received_at=now,
-            interactions={event.event_id: interaction},
-        )
-        return await self._append(tenant, subject.subject_id, report)
+        now, identity = self._clock.now(), self._consent.identity(tenant, user_id)
+        event = event_of(interaction, now, event_ids(identity, "track", idempotency_key))
+
+        def report(key: SubjectKey) -> Report:
+            return Report(
+                events=[_sealed(event, key)],
+                announcement=_announcement([event], key),
+                received_at=now,
+                interactions={event.event_id: interaction},
+            )
+
+        return await self._append(subject, user_id, report)
 
     async def backlog(self) -> Backlog:
         """What waits to be learned from."""
         return await self._store.backlog()
 
-    async def _append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Receipt:
-        appended = await self._store.append(tenant, subject, report)
+    async def _append(self, subject: Subject, user_id: UserId, report_for: Callable[[SubjectKey], Report]) -> Receipt:
+        """Seal a report for its person and add it; for whoever they became a part of, if that happens meanwhile."""
+        while True:
+            try:
+                report = report_for(await self._keys.key_for(subject.tenant, subject.subject_id))
+                appended = await self._store.append(subject.tenant, subject.subject_id, report)
+                break
+            except (ConsentRequired, NotFound):
+                now = await self._consent.collecting_subject(subject.tenant, user_id)
+                if now.subject_id == subject.subject_id:
+                    raise
+                subject = now
         if appended.accepted:
-            await self._publisher.publish(tenant, (subject,))
+            await self._publisher.publish(subject.tenant, (subject.subject_id,))
         ids = tuple(sealed.event.event_id for sealed in report.events)
         return Receipt(appended.accepted, len(ids) - appended.accepted, appended.version, ids)
 

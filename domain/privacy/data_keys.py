@@ -41,6 +41,10 @@ class KeyVault(Protocol):
         """Keep these keys, and answer with the kept ones: a person who has a key already keeps that one."""
         ...
 
+    async def remove(self, tenant: TenantId, subject: SubjectId) -> None:
+        """Destroy a person's wrapped key; destroying twice is destroying once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:
@@ -104,6 +108,11 @@ class DataKeys:
             fresh = {s: await self._key_management.wrap(s, secrets.token_bytes(KEY_BYTES)) for s in missing}
             keys |= await self._unwrapped(tenant, await self._vault.add(tenant, fresh, self._clock.now()))
         return keys
+
+    async def destroy(self, tenant: TenantId, subject: SubjectId) -> None:
+        """Make whatever is sealed for `subject` unreadable, here at once, elsewhere when it is forgotten there."""
+        await self._vault.remove(tenant, subject)
+        self.forget(subject)
 
     def forget(self, subject: SubjectId) -> None:
         """Drop the remembered key of `subject`, as must happen when it is destroyed."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from domain.clock import Clock
 from domain.errors import NotFound, Unavailable
@@ -119,6 +119,10 @@ class SubjectDirectory:
         message = tenant.encode() + b"\x00" + valid_user_id(user_id).encode()
         return hmac.digest(self._identity_key, message, hashlib.sha256)
 
+    def identity(self, tenant: TenantId, user_id: UserId) -> UUID:
+        """What stands for an external id, whoever it leads to; raises `ValidationFailed`."""
+        return UUID(bytes=self.identity_hash(tenant, user_id)[:16])
+
     async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
         """The person, read afresh; None if nothing is kept of them. Raises `ValidationFailed`."""
         return (await self.resolve_many(tenant, (user_id,))).get(user_id)
@@ -215,6 +219,10 @@ class SubjectDirectory:
             sealed = keys[subject.subject_id].seal(_TABLE, _COLUMN, user_id.encode())
             newcomers.append(Newcomer(subject, sealed, beginning.receipts(now)))
         found = self._remember(Lookup(ids, await self._store.add(tenant, newcomers, now)))
+        if len(found) < len(absent):
+            # Whoever became part of another person meanwhile is found there.
+            missing = [digest for digest in absent if digest not in found]
+            found |= self._remember(await self._store.look_up(tenant, missing, {}))
         if len(found) < len(absent):
             raise Unavailable("A user is being erased at this moment.", retry_after_seconds=5)
         return found

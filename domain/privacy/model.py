@@ -192,7 +192,7 @@ def with_consents(subject: Subject, purposes: Iterable[ConsentPurpose], *, grant
     level = subject.privacy_level
     if granted and level is PrivacyLevel.STRICT and named & _RAISES_LEVEL:
         level = PrivacyLevel.STANDARD
-    return _at(subject, level, subject.consents.after(named, granted=granted))
+    return decided(subject, level, subject.consents.after(named, granted=granted))
 
 
 def with_level(subject: Subject, level: PrivacyLevel) -> Subject:
@@ -203,12 +203,14 @@ def with_level(subject: Subject, level: PrivacyLevel) -> Subject:
     consents = subject.consents
     if level is PrivacyLevel.STRICT:
         consents = consents.after(OBSERVED_PURPOSES, granted=False)
-    return _at(subject, level, consents)
+    return decided(subject, level, consents)
 
 
-def _at(subject: Subject, level: PrivacyLevel, consents: Consents) -> Subject:
+def decided(subject: Subject, level: PrivacyLevel, consents: Consents, *, gpc: bool | None = None) -> Subject:
+    """The person with this level and these consents, and what follows from them; GPC stays unless given."""
     return replace(
         subject,
+        gpc=subject.gpc if gpc is None else gpc,
         privacy_level=level,
         consents=consents,
         collects=collects(level, consents),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from domain.clock import Clock
 from domain.errors import ConsentRequired, NotFound, ValidationFailed
@@ -25,6 +25,9 @@ from domain.privacy.model import (
     with_level,
 )
 from domain.privacy.receipts import ConsentReceipt, Evidence, PrivacyPolicy, StartingPoint
+
+ATTEMPTS = 2
+"""How often a person is looked up who may have become part of another one meanwhile."""
 
 
 class Publisher(Protocol):
@@ -226,6 +229,10 @@ class PrivacyService:
             changed |= await self._change(tenant, unspoken[start : start + CHUNK], change, evidence)
         return {user_id: changed.get(s.subject_id, s) for user_id, s in people.items()}
 
+    def identity(self, tenant: TenantId, user_id: UserId) -> UUID:
+        """What stands for an external id, whoever it leads to; raises `ValidationFailed`."""
+        return self._directory.identity(tenant, user_id)
+
     async def _agreeing(self, tenant: TenantId, user_id: UserId) -> Subject | None:
         subject = await self._directory.resolve(tenant, user_id)
         if subject is None and self._policy.beginning.purposes:
@@ -240,11 +247,12 @@ class PrivacyService:
         evidence: Evidence,
         always: frozenset[ConsentPurpose] = frozenset(),
     ) -> Subject:
-        subject = await self._directory.ensure(tenant, user_id)
-        changed = await self._change(tenant, (subject.subject_id,), change, evidence, always)
-        if subject.subject_id not in changed:
-            raise NotFound("There is no such user.")
-        return changed[subject.subject_id]
+        for _ in range(ATTEMPTS):
+            subject = await self._directory.ensure(tenant, user_id)
+            changed = await self._change(tenant, (subject.subject_id,), change, evidence, always)
+            if subject.subject_id in changed:
+                return changed[subject.subject_id]
+        raise NotFound("There is no such user.")
 
     async def _change(
         self,

@@ -137,7 +137,7 @@ class PostgresDirectory:
                 [n.subject.trains for n in people.values()],
                 created_at,
             )
-            await _add_receipts(tx, tenant, {SubjectId(row[0]): people[SubjectId(row[0])].receipts for row in rows})
+            await add_receipts(tx, tenant, {SubjectId(row[0]): people[SubjectId(row[0])].receipts for row in rows})
             standings = await _subjects(tx, tenant, list(people))
         return {subject: standing.subject for subject, standing in standings.items()}
 
@@ -170,6 +170,11 @@ class PostgresVault:
             await tx.execute(_ADD_KEYS, tenant, subjects, wrapped, kek_ids, created_at)
             return await _wrapped_keys(tx, tenant, subjects)
 
+    async def remove(self, tenant: TenantId, subject: SubjectId) -> None:
+        """Destroy a person's wrapped key."""
+        async with self._database.transaction(tenant, (subject,)) as tx:
+            await tx.execute("DELETE FROM vault.data_keys WHERE tenant_id = $1 AND subject_id = $2", tenant, subject)
+
 
 class PostgresPrivacyStore:
     """The tables of decisions, as a `PrivacyStore`."""
@@ -185,8 +190,10 @@ class PostgresPrivacyStore:
         async with self._database.transaction(tenant, subjects) as tx:
             standings = await locked_subjects(tx, tenant, subjects)
             decisions = {subject: decision(standing) for subject, standing in standings.items()}
-            await _update(tx, tenant, [d.subject for s, d in decisions.items() if d.subject != standings[s].subject])
-            await _add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
+            await write_decided(
+                tx, tenant, [d.subject for s, d in decisions.items() if d.subject != standings[s].subject]
+            )
+            await add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
             told = [(s, d.announcement) for s, d in decisions.items() if d.announcement is not None]
             updates = [(subject, UpdateKind.CONSENT_CHANGED, body) for subject, body in told]
             await self._outbox.announce_many(tx, tenant, updates)
@@ -251,7 +258,8 @@ def _receipt(row: asyncpg.Record) -> ConsentReceipt:
     )
 
 
-async def _update(tx: Transaction, tenant: TenantId, subjects: Sequence[Subject]) -> None:
+async def write_decided(tx: Transaction, tenant: TenantId, subjects: Sequence[Subject]) -> None:
+    """Write what may be done with these people."""
     if subjects:
         await tx.execute(
             _UPDATE_SUBJECTS,
@@ -264,9 +272,10 @@ async def _update(tx: Transaction, tenant: TenantId, subjects: Sequence[Subject]
         )
 
 
-async def _add_receipts(
+async def add_receipts(
     tx: Transaction, tenant: TenantId, receipts: Mapping[SubjectId, Sequence[ConsentReceipt]]
 ) -> None:
+    """Add to people's records of decisions."""
     written = [(subject, receipt) for subject, of_subject in receipts.items() for receipt in of_subject]
     if written:
         await tx.execute(
