@@ -153,6 +153,7 @@ _register(
         "CONSENT_CHANGED": "They decided anew about their data.",
         "MODEL_UPDATED": "A new model serves.",
         "ERASED": "Everything about them was erased.",
+        "IDENTITY_MERGED": "Another id turned out to be theirs.",
     },
 )
 _register(
@@ -162,6 +163,7 @@ _register(
     {
         "MISSED": "What was missed is no longer held for replay.",
         "SLOW": "The subscriber read more slowly than updates came.",
+        "MERGED": "Another id turned out to be the same person; what follows is about both.",
         "UNKNOWN_KIND": "A newer release published something that this one cannot read.",
     },
 )

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 
 from domain.errors import NotFound, Unavailable
 from domain.ids import ModelVersion, TenantId, UserId
+from domain.privacy.model import Subject
 from domain.realtime import model
 from domain.realtime.model import Cursor, TenantUpdate
 from domain.recommendations.page import RecommendationList
@@ -111,7 +112,7 @@ class RealtimeSubscription:
         subject = await context.services.directory.resolve(tenant, user)
         if subject is None:
             raise NotFound("There is no such user.", field="userId")
-        async with context.bus.subscribe(tenant, subject.subject_id, _cursor(after)) as updates:
+        async with aclosing(_own(context, tenant, user, subject, _cursor(after))) as updates:
             async for update in updates:
                 await _still_allowed(context, tenant, user, update)
                 yield _event(update)
@@ -139,7 +140,7 @@ async def _changes(
     async with AsyncExitStack() as stack:
         own: AsyncIterator[Change] = _arrival(context, tenant, user)
         if subject is not None:
-            own = await stack.enter_async_context(context.bus.subscribe(tenant, subject.subject_id, after))
+            own = _own(context, tenant, user, subject, after or Cursor(subject.version))
         everyone = await stack.enter_async_context(context.bus.subscribe_to_tenant(tenant))
         pumps = [asyncio.create_task(_pump(stream, queue)) for stream in (own, everyone)]
         stack.push_async_callback(_cancelled, pumps)
@@ -164,6 +165,29 @@ async def _followed(context: GraphQLContext, tenant: TenantId, user: UserId, eve
     return event.cursor
 
 
+async def _own(
+    context: GraphQLContext, tenant: TenantId, user: UserId, subject: Subject, after: Cursor | None
+) -> AsyncGenerator[model.Update | model.ResyncRequired, None]:
+    """A person's own updates; where the id becomes another person's, a stated gap and then that person's."""
+    while True:
+        async with context.bus.subscribe(tenant, subject.subject_id, after) as updates:
+            async for update in updates:
+                if not isinstance(update, model.Update) or update.kind is not UpdateKind.IDENTITY_MERGED:
+                    yield update
+                    continue
+                now = await context.services.directory.resolve(tenant, user)
+                if now is None:
+                    raise Revoked("the person is gone")
+                moved = now.subject_id != subject.subject_id
+                version = now.version if moved else update.version
+                yield model.ResyncRequired(version, model.ResyncReason.MERGED)
+                if moved:
+                    subject, after = now, Cursor(version)
+                    break
+            else:
+                return
+
+
 async def _arrival(context: GraphQLContext, tenant: TenantId, user: UserId) -> AsyncIterator[Change]:
     """What happens to somebody unknown, from the moment they are known."""
     subject = None
@@ -171,10 +195,9 @@ async def _arrival(context: GraphQLContext, tenant: TenantId, user: UserId) -> A
         await asyncio.sleep(ARRIVAL_SECONDS)
         with suppress(Unavailable):
             subject = await context.services.directory.resolve(tenant, user)
-    async with context.bus.subscribe(tenant, subject.subject_id) as updates:
-        yield Cursor(subject.version)
-        async for update in updates:
-            yield update
+    yield Cursor(subject.version)
+    async for update in _own(context, tenant, user, subject, Cursor(subject.version)):
+        yield update
 
 
 async def _pump(stream: AsyncIterator[Change], queue: asyncio.Queue[Change | None]) -> None:

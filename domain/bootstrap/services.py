@@ -18,6 +18,8 @@ from domain.clock import Clock
 from domain.generation.service import GenerationService
 from domain.generation.store import PostgresGenerationStore
 from domain.health import HealthService, ServingState
+from domain.identities.service import IdentityService
+from domain.identities.store import PostgresIdentityStore
 from domain.ids import TenantId
 from domain.insights.service import InsightService
 from domain.interest.store import InterestCounter
@@ -56,6 +58,7 @@ class Services:
     imports: BehaviorImport
     profiles: ProfileService
     stating: StatingService
+    identities: IdentityService
     segments: SegmentService
     recommendations: RecommendationService
     kinds: KindService
@@ -95,6 +98,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
         profiles=profiles,
         stating=stating,
+        identities=_identities(ground, profiles),
         segments=segments,
         recommendations=listing.recommendations,
         kinds=listing.kinds,
@@ -141,6 +145,19 @@ def _profiles(ground: Ground, segments: SegmentService) -> ProfileService:
 def _stating(ground: Ground) -> StatingService:
     store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
     return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
+
+
+def _identities(ground: Ground, profiles: ProfileService) -> IdentityService:
+    return IdentityService(
+        PostgresIdentityStore(ground.database, ground.outbox),
+        ground.directory,
+        ground.keys,
+        profiles.lessons,
+        ground.publisher,
+        derived(ground.settings, "session ids"),
+        ground.privacy.policy_version,
+        ground.clock,
+    )
 
 
 def _adaptation(ground: Ground) -> AdaptationService:

@@ -194,14 +194,14 @@ class ProfileService:
 
     async def learn_batch(self, size: int = BATCH_SIZE) -> BatchOutcome:
         """Learn from up to `size` waiting events of whatever tenants, and tell the people whose profiles changed."""
-        outcome = await self._store.apply_batch(size, self._lessons, self._clock.now())
+        outcome = await self._store.apply_batch(size, self.lessons, self._clock.now())
         return await self._published(outcome)
 
     async def relearn(self, tenant: TenantId, user_ids: Collection[UserId]) -> BatchOutcome:
         """Learn the profiles of these people anew from their logs, as after an import."""
         people = await self._directory.resolve_many(tenant, user_ids)
         subjects = sorted(subject.subject_id for subject in people.values() if subject.collects)
-        outcome = await self._store.relearn(tenant, subjects, self._lessons, self._clock.now())
+        outcome = await self._store.relearn(tenant, subjects, self.lessons, self._clock.now())
         return await self._published(outcome)
 
     async def _published(self, outcome: BatchOutcome) -> BatchOutcome:
@@ -213,9 +213,8 @@ class ProfileService:
     async def _key(self, subject: Subject) -> SubjectKey | None:
         return (await self._keys.keys_for(subject.tenant, (subject.subject_id,))).get(subject.subject_id)
 
-    async def _lessons(
-        self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]]
-    ) -> Mapping[SubjectId, Lesson]:
+    async def lessons(self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]]) -> Mapping[SubjectId, Lesson]:
+        """What these people's logs teach; nothing of whoever has no key."""
         keys = await self._keys.keys_for(tenant, logs)
         snapshot = await self._catalog.snapshot(tenant)
         return {subject: _lesson(rows, keys[subject], snapshot) for subject, rows in logs.items() if subject in keys}

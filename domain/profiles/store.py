@@ -102,7 +102,8 @@ class PostgresProfileStore:
                 await tx.see(tenant, claim)
                 lessons = await _learn(tx, tenant, claim, learn_from)
                 done, failed = _split(claim, lessons)
-                await self._write(tx, tenant, {s: len(events) for s, events in done.items()}, lessons, now)
+                counts = {s: len(events) for s, events in done.items()}
+                await _write(tx, self._outbox, tenant, counts, lessons, now)
                 await _mark(tx, tenant, done, failed, now)
                 learned = [(s, event) for s, events in done.items() if s in lessons for event in events]
                 await self._counter.count(tx, tenant, learned, now)
@@ -116,10 +117,8 @@ class PostgresProfileStore:
     ) -> BatchOutcome:
         """Write the profiles of `subjects` anew from their logs."""
         async with self._database.transaction(tenant, subjects) as tx:
-            lessons = await _learn(tx, tenant, subjects, learn_from)
-            await self._write(tx, tenant, dict.fromkeys(lessons, 0), lessons, now)
-            await tx.execute(_RECOUNT, tenant, list(lessons))
-        return BatchOutcome(0, 0, {tenant: frozenset(lessons)})
+            learned = await learned_anew(tx, self._outbox, tenant, subjects, learn_from, now)
+        return BatchOutcome(0, 0, {tenant: learned})
 
     async def profile(self, tenant: TenantId, subject: SubjectId) -> StoredProfile | None:
         """The profile's row, if something was learned or stated."""
@@ -134,26 +133,47 @@ class PostgresProfileStore:
                 return False
             rewritten = rewrite(people[subject].subject, await _profile(tx, tenant, subject))
             if rewritten is not None:
-                await tx.execute(_WRITE_STATED, tenant, subject, rewritten.stated_sealed, now)
+                await keep_stated(tx, tenant, subject, rewritten.stated_sealed, now)
                 updates = [] if rewritten.announcement is None else [(subject, _KIND, rewritten.announcement)]
                 await self._outbox.announce_many(tx, tenant, updates)
         return True
 
-    async def _write(
-        self,
-        tx: Transaction,
-        tenant: TenantId,
-        counts: Mapping[SubjectId, int],
-        lessons: Mapping[SubjectId, Lesson],
-        now: datetime,
-    ) -> None:
-        subjects = sorted(lessons)
-        if not subjects:
-            return
-        sealed = [lessons[subject].learned_sealed for subject in subjects]
-        await tx.execute(_WRITE_PROFILES, tenant, now, subjects, sealed, [counts[subject] for subject in subjects])
-        updates = [(subject, _KIND, lessons[subject].announcement) for subject in subjects]
-        await self._outbox.announce_many(tx, tenant, updates)
+
+async def learned_anew(
+    tx: Transaction,
+    outbox: Outbox,
+    tenant: TenantId,
+    subjects: Sequence[SubjectId],
+    learn_from: Learn,
+    now: datetime,
+) -> frozenset[SubjectId]:
+    """Learn the profiles of `subjects` from their logs in the caller's transaction; whose profiles were written."""
+    lessons = await _learn(tx, tenant, subjects, learn_from)
+    await _write(tx, outbox, tenant, dict.fromkeys(lessons, 0), lessons, now)
+    await tx.execute(_RECOUNT, tenant, list(lessons))
+    return frozenset(lessons)
+
+
+async def keep_stated(tx: Transaction, tenant: TenantId, subject: SubjectId, sealed: bytes, now: datetime) -> None:
+    """Write a person's statements in the caller's transaction."""
+    await tx.execute(_WRITE_STATED, tenant, subject, sealed, now)
+
+
+async def _write(
+    tx: Transaction,
+    outbox: Outbox,
+    tenant: TenantId,
+    counts: Mapping[SubjectId, int],
+    lessons: Mapping[SubjectId, Lesson],
+    now: datetime,
+) -> None:
+    subjects = sorted(lessons)
+    if not subjects:
+        return
+    sealed = [lessons[subject].learned_sealed for subject in subjects]
+    await tx.execute(_WRITE_PROFILES, tenant, now, subjects, sealed, [counts[subject] for subject in subjects])
+    updates = [(subject, _KIND, lessons[subject].announcement) for subject in subjects]
+    await outbox.announce_many(tx, tenant, updates)
 
 
 async def _profile(tx: Transaction, tenant: TenantId, subject: SubjectId) -> StoredProfile | None:

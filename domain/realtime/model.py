@@ -29,9 +29,18 @@ class UpdateKind(StrEnum):
     CONSENT_CHANGED = "consent_changed"
     MODEL_UPDATED = "model_updated"
     ERASED = "erased"
+    IDENTITY_MERGED = "identity_merged"
+    """Two ids turned out to be one person: fetch anew what is known, and follow the one that remains."""
 
 
-REPLACEABLE = frozenset({UpdateKind.PROFILE_UPDATED, UpdateKind.RECOMMENDATIONS_CHANGED, UpdateKind.MODEL_UPDATED})
+REPLACEABLE = frozenset(
+    {
+        UpdateKind.PROFILE_UPDATED,
+        UpdateKind.RECOMMENDATIONS_CHANGED,
+        UpdateKind.MODEL_UPDATED,
+        UpdateKind.IDENTITY_MERGED,
+    }
+)
 KINDS = frozenset(UpdateKind)
 
 
@@ -144,6 +153,9 @@ class ResyncReason(StrEnum):
 
     SLOW = "slow"
     """The subscriber read more slowly than updates came."""
+
+    MERGED = "merged"
+    """Two ids turned out to be one person; what follows is about both."""
 
     UNKNOWN_KIND = "unknown_kind"
     """A newer release of the service published something that this one cannot read."""

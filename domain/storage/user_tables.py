@@ -249,6 +249,19 @@ class OutboxRow(Model):
         table = "outbox"
 
 
+class IdentityMergeRow(Model):
+    """An id that turned out to be a person's, and whether its key is destroyed."""
+
+    subject_id = fields.UUIDField()
+    merged_subject_id = fields.UUIDField(primary_key=True)
+    tenant_id = fields.TextField()
+    merged_at = fields.DatetimeField()
+    key_destroyed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "identity_merges"
+
+
 class DataKeyRow(Model):
     """A person's data key, wrapped by a key-encryption key."""
 

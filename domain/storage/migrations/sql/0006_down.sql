@@ -1,0 +1,2 @@
+-- Takes back the record of merged ids.
+DROP TABLE identity_merges;
