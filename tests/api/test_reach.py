@@ -110,6 +110,8 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
         f"mutation M($input: UpdateSessionInput!) {{ updateSession(input: $input) {PROBLEM} }}",
         {"userId": ANNA, "sessionId": "visit"},
         Scope.EVENTS_WRITE,
+    ),
+    (
         f"mutation M($input: IntegrateContentAnalysisInput!) {{ integrateContentAnalysis(input: $input) {PROBLEM} }}",
         {"source": "vision", "itemId": "modern", "results": {"mood": {"value": "calm"}}},
         Scope.ANALYSIS_WRITE,
