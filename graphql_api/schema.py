@@ -21,11 +21,8 @@ from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
-<<<<<<< HEAD
-from graphql_api.insights import InsightMutation
-=======
 from graphql_api.identities import IdentityMutation
->>>>>>> 4810e1d (Merge an anonymous id into a user, whole or not at all)
+from graphql_api.insights import InsightMutation
 from graphql_api.kinds import KindQuery
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
