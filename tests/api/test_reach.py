@@ -116,6 +116,11 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
         {"source": "vision", "itemId": "modern", "results": {"mood": {"value": "calm"}}},
         Scope.ANALYSIS_WRITE,
     ),
+    (
+        f"mutation M($input: MergeIdentityInput!) {{ mergeIdentity(input: $input) {PROBLEM} }}",
+        {"userId": ANNA, "anonymousId": ""},
+        Scope.PROFILE_WRITE,
+    ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),
     (f"mutation M {{ retrainModels {PROBLEM} }}", None, Scope.MODELS_ADMIN),
     (f"mutation M {{ rollbackModel {PROBLEM} }}", None, Scope.MODELS_ADMIN),
