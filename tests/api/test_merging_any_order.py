@@ -85,7 +85,7 @@ class Life:
                     profile.corrections,
                     profile.event_count,
                     profile.learned_from,
-                    [(item.item_id, item.score) for item in listed.items],
+                    {item.item_id: item.score for item in listed.items},
                 )
             )
         assert all(each == seen[0] for each in seen)
