@@ -3,10 +3,11 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -52,12 +53,17 @@ def publish(name: str, title: str, figures: Sequence[Figure]) -> None:
             figure.note,
         )
     Console(highlight=False).print(table)
-    RESULTS.mkdir(exist_ok=True)
+    save(name, {"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]})
+
+
+def save(name: str, found: Mapping[str, Any]) -> None:
+    """Write what was found to `benchmarks/results/<name>.json`, with when and where."""
     measured = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
-        "figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures],
+        **found,
     }
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 

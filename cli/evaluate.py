@@ -1,7 +1,7 @@
 """`personalization evaluate`: how well recommendations would do on data of one's own, beside tuned baselines."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +14,11 @@ from cli.options import json_option
 from cli.output import counting, print_result, print_table, say, stages
 from cli.rejects import Rejects, rejects_to
 from domain.clock import SystemClock
+from workers.evaluation.grids import POPULARITY
 from workers.evaluation.metrics import NDCG, Interval
 from workers.evaluation.protocols import Protocol
-from workers.evaluation.report import ModelReport, Report, SliceReport, described, summarize
-from workers.evaluation.runner import HYBRID, evaluate
+from workers.evaluation.report import ItemReport, ModelReport, Report, SliceReport, described, summarize
+from workers.evaluation.runner import HYBRID, SERVED, evaluate
 
 RANKING: Final[Mapping[str, str]] = {
     "recall@10": "recall_at_10",
@@ -117,6 +118,10 @@ def _show(report: Report, facts: Mapping[str, Any], seconds: float) -> None:
     print_table("NDCG@10 by length of history", columns, [_slice_row(part) for part in report.slices])
     shortened = [_slice_row(part) for part in report.shortened]
     print_table("Everybody, by how many of their newest actions are known", columns, shortened)
+    print_table("NDCG@10 by taste", columns, [_slice_row(part) for part in report.segments])
+    kinds = [kind for kind in (HYBRID, SERVED, report.strongest_single, POPULARITY) if kind in report.items[-1].recall]
+    known = [(part.name, f"{part.wanted:,}", *_recalls(part, kinds)) for part in report.items]
+    print_table("Recall@20 by how many people took to an item", ("people", "wanted", *kinds), known)
     if report.below_popularity:
         gaps = ", ".join(f"{name} by {-gap:.4f}" for name, gap in report.below_popularity.items())
         click.echo(f"newcomers get less than popularity: {gaps}")
@@ -132,6 +137,10 @@ def _ndcg(model: ModelReport) -> tuple[str, str]:
 
 def _means(model: ModelReport, headings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{model.metrics[name].mean:.4f}" for name in headings.values())
+
+
+def _recalls(part: ItemReport, kinds: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{part.recall[kind]:.4f}" if kind in part.recall else "" for kind in kinds)
 
 
 def _slice_row(part: SliceReport) -> tuple[str, ...]:

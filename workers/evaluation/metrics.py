@@ -21,6 +21,9 @@ RESAMPLES: Final = 2000
 DRAWS_AT_ONCE: Final = 1_000_000
 CONFIDENCE: Final = 0.95
 
+KNOWN_BOUNDS: Final = (0, 1, 5, 20)
+"""People who took to an item in training, from which on it is of another group."""
+
 NDCG: Final = "ndcg_at_10"
 DISCOUNTS: Final = 1.0 / np.log2(np.arange(2, CUTOFF + 2))
 PER_USER: Final = (NDCG, "recall_at_10", "recall_at_20", "mrr", "hit_rate_at_10", "novelty_at_10")
@@ -44,11 +47,14 @@ class Measured:
         users: int64[k].
         values: metric -> float64[k].
         coverage: share of all items that are on some user's first ten places.
+        items: int64[2, g], for each group of items (`KNOWN_BOUNDS`) how many were to be found, and how many of them
+            were on the first twenty places.
     """
 
     users: NDArray[np.int64]
     values: Mapping[str, NDArray[np.float64]]
     coverage: float
+    items: NDArray[np.int64]
 
 
 class Tally:
@@ -63,6 +69,8 @@ class Tally:
     def __init__(self, popularity: NDArray[np.float64], people: int, features: Features | None = None) -> None:
         self._information = -np.log2(np.maximum(popularity, 1.0) / max(people, 1))
         self._shown = np.zeros(len(popularity), dtype=np.bool_)
+        self._group = np.searchsorted(KNOWN_BOUNDS, popularity, side="right") - 1
+        self._items = np.zeros((2, len(KNOWN_BOUNDS)), dtype=np.int64)
         self._features = features
         self._users: list[int] = []
         self._rows: list[tuple[float, ...]] = []
@@ -81,6 +89,8 @@ class Tally:
         found, listed = np.isin(ranked, wanted), ranked[:CUTOFF]
         self._shown[listed] = True
         self._users.append(user)
+        for row_of_items, some in enumerate((wanted, ranked[found])):
+            self._items[row_of_items] += np.bincount(self._group[some], minlength=len(KNOWN_BOUNDS))
         row: tuple[float, ...] = (
             ndcg(found[:CUTOFF], len(wanted)),
             float(found[:CUTOFF].sum()) / len(wanted),
@@ -101,6 +111,7 @@ class Tally:
             users=np.array(self._users, dtype=np.int64),
             values={name: table[:, column] for column, name in enumerate(names)},
             coverage=float(self._shown.mean()),
+            items=self._items,
         )
 
 

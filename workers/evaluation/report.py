@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.evaluation.grids import POPULARITY
-from workers.evaluation.metrics import NDCG, Interval, Measured, interval, paired_difference
+from workers.evaluation.metrics import KNOWN_BOUNDS, NDCG, Interval, Measured, interval, paired_difference
 from workers.evaluation.mixture import Mixture
 from workers.evaluation.runner import HYBRID, Result
 
@@ -56,6 +56,21 @@ class SliceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemReport:
+    """Recall@20 of items that so many people took to in training.
+
+    Attributes:
+        name: how many, such as `1-4`; `0` are new items.
+        wanted: how often one of them was to be found.
+        recall: model kind -> the share that was on the first twenty places; empty where none was to be found.
+    """
+
+    name: str
+    wanted: int
+    recall: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that an evaluation says.
 
@@ -63,6 +78,8 @@ class Report:
         models: best NDCG@10 first.
         strongest_single: the kind that the hybrid has to beat.
         slices: by the length of the training history.
+        segments: by taste, the largest group first.
+        items: what was to be found, by how many people took to it in training.
         shortened: everybody, as if only so many of their newest actions were known.
         blends: what the hybrid's order is made of, one a split, by the length of history from which on it holds.
     """
@@ -70,6 +87,8 @@ class Report:
     models: Sequence[ModelReport]
     strongest_single: str
     slices: Sequence[SliceReport]
+    segments: Sequence[SliceReport]
+    items: Sequence[ItemReport]
     shortened: Sequence[SliceReport]
     blends: Sequence[Mapping[str, Any]]
 
@@ -104,6 +123,8 @@ def summarize(result: Result, seed: int) -> Report:
         models=sorted(models, key=lambda model: -model.metrics[NDCG].mean),
         strongest_single=result.strongest_single,
         slices=_slices(result, seed),
+        segments=_segments(result, seed),
+        items=_items(result),
         shortened=[
             _slice(str(length), parts[HYBRID], parts[POPULARITY], seed) for length, parts in result.shortened.items()
         ],
@@ -122,6 +143,8 @@ def described(report: Report) -> dict[str, Any]:
         "difference": asdict(report.difference),
         "hybrid_is_better": report.hybrid_is_better,
         "slices": [asdict(part) for part in report.slices],
+        "segments": [asdict(part) for part in report.segments],
+        "items": [asdict(part) for part in report.items],
         "shortened": [asdict(part) for part in report.shortened],
         "never_below_popularity": not report.below_popularity,
         "below_popularity": dict(report.below_popularity),
@@ -154,9 +177,27 @@ def _slices(result: Result, seed: int) -> list[SliceReport]:
     found = []
     for low, high in pairwise(SLICES):
         mask = (result.lengths >= low) & (result.lengths < high)
-        name = f"{low}+" if high == SLICES[-1] else str(low) if high == low + 1 else f"{low}-{high - 1}"
-        found.append(_slice(name, result.measured[HYBRID], result.measured[POPULARITY], seed, mask))
+        found.append(_slice(_range(low, high), result.measured[HYBRID], result.measured[POPULARITY], seed, mask))
     return found
+
+
+def _segments(result: Result, seed: int) -> list[SliceReport]:
+    hybrid, popularity = result.measured[HYBRID], result.measured[POPULARITY]
+    numbers = range(int(result.segments.max(initial=-1)) + 1)
+    return [_slice(f"segment {number + 1}", hybrid, popularity, seed, result.segments == number) for number in numbers]
+
+
+def _items(result: Result) -> list[ItemReport]:
+    found = []
+    for place, (low, high) in enumerate(pairwise((*KNOWN_BOUNDS, SLICES[-1]))):
+        wanted = int(result.measured[HYBRID].items[0, place])
+        recall = {kind: float(part.items[1, place]) / wanted for kind, part in result.measured.items() if wanted}
+        found.append(ItemReport(_range(low, high), wanted, recall))
+    return found
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low}+" if high == SLICES[-1] else str(low) if high == low + 1 else f"{low}-{high - 1}"
 
 
 def _slice(
@@ -177,4 +218,4 @@ def _slice(
 
 def _described_mixture(names: Sequence[str], mixture: Mixture) -> dict[str, Any]:
     weights = {name: round(float(weight), 4) for name, weight in zip(names, mixture.weights, strict=True) if weight}
-    return {"weights": weights, "network": mixture.share}
+    return {"weights": weights, "network": mixture.share, "validated": mixture.value}

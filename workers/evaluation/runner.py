@@ -15,11 +15,14 @@ from workers.evaluation.hybrid import Blend, Hybrid, learn_blend
 from workers.evaluation.metrics import CUTOFF, NDCG, Measured, Tally, ndcg
 from workers.evaluation.popularity import OrPopular
 from workers.evaluation.protocols import Case, Protocol, Split, splits, validation
+from workers.evaluation.segments import segments
+from workers.evaluation.served import train_served
 from workers.evaluation.sources import Candidate, Model
 from workers.evaluation.weights import Scores
 
 HYBRID: Final = "hybrid"
-NEED_NO_HISTORY: Final = frozenset({POPULARITY, TREND, HYBRID})
+SERVED: Final = "served"
+NEED_NO_HISTORY: Final = frozenset({POPULARITY, TREND, SERVED, HYBRID})
 """Kinds that have an answer for whoever did nothing; in place of the others, popularity answers."""
 
 SHORTENED: Final = (0, 1, 2, 3, 5, 10)
@@ -43,6 +46,7 @@ class Result:
         settings: model kind -> the setting chosen on validation, one a split.
         blends: how the hybrid's scores become one, one a split.
         lengths: int64[k], the length of each measured user's training history.
+        segments: int64[k], the segment of each measured user; -1 for who did nothing at all.
         shortened: length -> hybrid's and popularity's metrics when only so many of the newest actions are known.
     """
 
@@ -50,12 +54,13 @@ class Result:
     settings: Mapping[str, list[str]]
     blends: Sequence[Blend]
     lengths: NDArray[np.int64]
+    segments: NDArray[np.int64]
     shortened: Mapping[int, Mapping[str, Measured]]
 
     @property
     def strongest_single(self) -> str:
         """The best single model on the test, which the hybrid has to beat."""
-        singles = [kind for kind in self.measured if kind != HYBRID]
+        singles = [kind for kind in self.measured if kind not in (HYBRID, SERVED)]
         return max(singles, key=lambda kind: float(self.measured[kind].values[NDCG].mean()))
 
 
@@ -90,11 +95,13 @@ def evaluate(
     outer = list(splits(histories, protocol, seed))
     for number, split in enumerate(outer):
         _run_split(split, protocol, seed, collected, _part(report, number, len(outer)))
+    measured = _joined(collected.measured)
     return Result(
-        measured=_joined(collected.measured),
+        measured=measured,
         settings=collected.settings,
         blends=collected.blends,
         lengths=np.concatenate(collected.lengths),
+        segments=segments(histories, seed)[measured[HYBRID].users],
         shortened={length: _joined(parts) for length, parts in collected.shortened.items()},
     )
 
@@ -130,35 +137,62 @@ def _scored(
             yield case, scores
 
 
+def fitted_sources(inner: Split, seed: int, report: ReportProgress | None = None) -> dict[str, Model]:
+    """The sources of the hybrid, tuned and fitted on a validation split, popularity first.
+
+    Args:
+        inner: the validation split.
+        seed: of the factors.
+        report: told which kind is tuned, and how many are done, 0 to 1.
+    """
+    return {name: tuned.model for name, tuned in _tuned_sources(inner, seed, report or _quiet).items()}
+
+
 def _run_split(split: Split, protocol: Protocol, seed: int, collected: _Collected, report: ReportProgress) -> None:
     inner = validation(split, protocol, seed + 1)
-    cases = inner.cases(TUNING_LISTS)
-    chosen: dict[str, Candidate] = {}
-    fitted: dict[str, Model] = {}
-    singles: dict[str, str] = {}
-    kinds = candidates(seed)
-    for number, (kind, tried) in enumerate(kinds.items()):
-        report(f"tuning {kind}", 0.5 * number / len(kinds))
-        found = _tuned(tried, inner.training, cases)
-        for family, (candidate, model, _) in found.items():
-            chosen[_name(kind, family)], fitted[_name(kind, family)] = candidate, model
-        best = max(found, key=lambda family: found[family].value)
-        singles[kind] = _name(kind, best)
-        collected.settings.setdefault(kind, []).append(found[best].candidate.setting)
+    tuned = _tuned_sources(inner, seed, lambda kind, done: report(f"tuning {kind}", 0.5 * done))
     report("weighing", 0.5)
-    blend = learn_blend(list(fitted), list(fitted.values()), inner, seed)
+    blend = learn_blend(list(tuned), [found.model for found in tuned.values()], inner, seed)
     collected.blends.append(blend)
-    fitted.clear()
+    best = _best_of_kinds(tuned)
+    for kind, name in best.items():
+        collected.settings.setdefault(kind, []).append(tuned[name].candidate.setting)
+    chosen = {name: found.candidate for name, found in tuned.items()}
+    tuned.clear()
+    fitted: dict[str, Model] = {}
     learned: dict[tuple[str, object], Any] = {}
     for number, (name, candidate) in enumerate(chosen.items()):
-        report(f"refitting {name}", 0.7 + 0.2 * number / len(chosen))
-        key = (name.partition(",")[0], candidate.key)
+        report(f"refitting {name}", 0.7 + 0.15 * number / len(chosen))
+        key = (_kind(name), candidate.key)
         if key not in learned:
             learned[key] = candidate.learn(split.training)
         fitted[name] = candidate.serve(learned[key])
+    report(f"training as {SERVED}", 0.85)
+    served = train_served(split.training, seed)
     report("measuring", 0.9)
-    models = {kind: fitted[name] for kind, name in singles.items()}
-    _measure_all({**models, HYBRID: Hybrid(list(fitted.values()), blend)}, split, collected)
+    models = {kind: fitted[name] for kind, name in best.items()}
+    _measure_all({**models, SERVED: served, HYBRID: Hybrid(list(fitted.values()), blend)}, split, collected)
+
+
+def _tuned_sources(inner: Split, seed: int, report: ReportProgress) -> dict[str, "_Tuned"]:
+    """The best of each family of each kind."""
+    cases, kinds = inner.cases(TUNING_LISTS), candidates(seed)
+    found = {}
+    for number, (kind, tried) in enumerate(kinds.items()):
+        report(kind, number / len(kinds))
+        for family, tuned in _tuned(tried, inner.training, cases).items():
+            found[_name(kind, family)] = tuned
+    return found
+
+
+def _best_of_kinds(tuned: Mapping[str, "_Tuned"]) -> dict[str, str]:
+    """Kind -> the name of its best source."""
+    best: dict[str, str] = {}
+    for name, found in tuned.items():
+        kind = _kind(name)
+        if kind not in best or found.value > tuned[best[kind]].value:
+            best[kind] = name
+    return best
 
 
 def _measure_all(models: Mapping[str, Model], split: Split, collected: _Collected) -> None:
@@ -207,12 +241,21 @@ def _name(kind: str, family: str) -> str:
     return f"{kind}, {family}" if family else kind
 
 
+def _kind(name: str) -> str:
+    return name.partition(", ")[0]
+
+
+def _quiet(_what: str, _done: float) -> None:
+    """Tell nobody."""
+
+
 def _joined(parts: Mapping[str, Sequence[Measured]]) -> dict[str, Measured]:
     return {
         kind: Measured(
             users=np.concatenate([part.users for part in measured]),
             values={name: np.concatenate([part.values[name] for part in measured]) for name in measured[0].values},
             coverage=float(np.mean([part.coverage for part in measured])),
+            items=np.sum([part.items for part in measured], axis=0),
         )
         for kind, measured in parts.items()
     }
