@@ -174,6 +174,7 @@ _register(
     {
         "SIMILAR_TO_YOUR_ACTIONS": "People who acted alike took to it.",
         "SEGMENT_FAVOURITE": "People of like taste took to it.",
+        "SIMILAR_CONTENT": "It is new, and like what the person took to.",
         "MATCHES_PREFERENCE": "It matches what the person prefers.",
         "TRENDING": "More people than before take to it at the moment.",
         "POPULAR": "Many people take to it.",
@@ -190,6 +191,7 @@ _register(
     "What put an item on a list.",
     {
         "FACTORS": "The trained model, live counts since then, and the person's own actions.",
+        "CONTENT": "What is said of the item, for nobody has used it yet.",
         "PREFERENCES": "The person's preferences.",
         "POPULARITY": "How many people take to it.",
         "SEGMENT": "Segments of people with like taste.",

@@ -27,6 +27,7 @@ class ReasonNode:
     weight: float = strawberry.field(description="Its share of the item's reasons, 0 to 1; they sum to 1.")
     evidence: list[str] = strawberry.field(description="Ids of the person's own items that speak for this one.")
     preferences: list[str] = strawberry.field(description="Preferences that the item matches.")
+    features: list[str] = strawberry.field(description="What the item has in common with the evidence.")
 
 
 @strawberry.type(description="One place of a recommendation list.")
@@ -70,6 +71,7 @@ class Recommendation:
                     weight=worded.reason.weight,
                     evidence=list(worded.reason.evidence),
                     preferences=list(worded.reason.preferences),
+                    features=list(worded.reason.features),
                 )
                 for worded in place.reasons
             ],

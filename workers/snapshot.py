@@ -11,6 +11,7 @@ from domain.behavior.model import ExploredPlace, TrainingRow
 from domain.behavior.vocabulary import EVENT_TYPES
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId, SubjectId, TenantId
+from domain.models.item_terms import catalog_terms
 from workers.training.clicks import ExploredPlaces
 from workers.training.drift import Behaviour
 from workers.training.interactions import TrainingSet
@@ -83,6 +84,7 @@ async def snapshot_of(rows: TrainingRows, catalog: CatalogSnapshot, tenant: Tena
         item_index=np.array(items, dtype=np.int64),
         weight=np.array(weights, dtype=np.float64),
         occurred_at=np.array(moments, dtype=np.float64),
+        item_terms=catalog_terms(catalog),
         item_facets=[_facets(catalog, row) for row in range(len(catalog))],
     )
     return Snapshot(Behaviour(training_set, np.array(types, dtype=np.int8), _TYPES), people, catalog.rows)

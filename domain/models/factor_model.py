@@ -13,6 +13,7 @@ from domain.ids import ItemId
 from domain.models.artifact import Artifact
 from domain.models.blend import SOURCES_PARAMETER, BlendWeights
 from domain.models.checks import require_array
+from domain.models.content import ContentModel
 from domain.models.layout import CorruptArtifact
 from domain.models.neighbours import Neighbours
 from domain.models.network import FEATURES_PARAMETER, PreferenceNetwork
@@ -76,6 +77,8 @@ class FactorModel:
         segments: segments of people; None if they were not computed.
         traits: what items are and when they are used; None if that was not computed.
         network: what reorders the best candidates; None if it does not help.
+        content: where items stand by what is said of them; None if nothing is said of any.
+        placed: how many items, the last ones, have no behaviour and stand where their content puts them.
         rows: id -> row.
     """
 
@@ -92,6 +95,8 @@ class FactorModel:
     segments: Segments | None = None
     traits: ItemTraits | None = None
     network: PreferenceNetwork | None = None
+    content: ContentModel | None = None
+    placed: int = 0
     rows: Mapping[ItemId, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,7 +128,7 @@ class FactorModel:
         )
 
     def _learned_arrays(self) -> dict[str, NDArray[Any]]:
-        parts = (self.blend, self.segments, self.traits, self.network)
+        parts = (self.blend, self.segments, self.traits, self.network, self.content)
         return {name: array for part in parts if part is not None for name, array in part.arrays().items()}
 
     def _names(self) -> dict[str, str]:
@@ -166,6 +171,7 @@ class FactorModel:
             segments=Segments.restored(artifact.arrays, count, factors.shape[1]),
             traits=ItemTraits.restored(artifact.arrays, count),
             network=PreferenceNetwork.restored(artifact.arrays, artifact.parameters.get(FEATURES_PARAMETER)),
+            content=ContentModel.restored(artifact.arrays, factors.shape[1]),
         )
         if len(model.rows) != count:
             raise CorruptArtifact("a model names an item twice")

@@ -22,6 +22,7 @@ from domain.models.segments import Assignment
 from domain.recommendations.factors import FoldedUser, FoldIn, Observations, confidence
 from domain.recommendations.popularity import log_popularity
 
+_NOTHING: Final = np.empty(0, dtype=np.float32)
 NO_SPREAD: Final = 1e-6
 """Scores closer together than this are rounding noise and say nothing."""
 
@@ -184,17 +185,35 @@ class Scorer:
         if user is None:
             return
         folded, settings, model = user, self._parameters, self._model
+        raw = model.factors @ folded.vector.astype(np.float32) if asked(FACTORS) or model.placed else _NOTHING
         if asked(FACTORS):
-            raw = model.factors @ folded.vector.astype(np.float32)
             yield _measured(Part(FACTORS, raw, lambda rows: self.fold_in.contributions(folded, rows)))
         if model.together is not None and asked(TOGETHER):
             strengths = _strengths(observations, settings.together_decay, settings.together_floor)
-            yield _neighbour_part(TOGETHER, model.together, observations, strengths)
+            beside = continued(_neighbour_part(TOGETHER, model.together, observations, strengths), raw, model.placed)
+            yield _measured(beside)
         if model.following is not None and asked(FOLLOWING):
             strengths = _strengths(observations, settings.following_decay, 0.0)
-            yield _neighbour_part(FOLLOWING, model.following, observations, strengths)
+            behind = continued(_neighbour_part(FOLLOWING, model.following, observations, strengths), raw, model.placed)
+            yield _measured(behind)
         if segment is not None and asked(SEGMENT):
             yield self._favourites[segment.segment]
+
+
+def continued(part: Part, factors: NDArray[np.float32], placed: int) -> Part:
+    """What a source says of items, the last `placed` of which it cannot know, as far as their factors tell it.
+
+    Without behaviour an item is nobody's neighbour. To leave it at nothing would put it before every item that is
+    spoken against, so it gets what a regression on the factors' scores, float32[n], expects of it.
+    """
+    known = len(part.raw) - placed
+    if placed == 0 or known == 0:
+        return part
+    raw, mean = part.raw.copy(), factors[:known].mean()
+    centred = factors[:known] - mean
+    slope = float(np.einsum("i,i", centred, raw[:known])) / max(float(np.einsum("i,i", centred, centred)), NO_SPREAD)
+    raw[known:] = raw[:known].mean() + np.float32(slope) * (factors[known:] - mean)
+    return replace(part, raw=raw)
 
 
 def score_feature(source: str) -> str:
@@ -222,7 +241,7 @@ def _strengths(observations: Observations, decay: float, floor: float) -> NDArra
 
 def _neighbour_part(
     source: str, neighbours: Neighbours, observations: Observations, strengths: NDArray[np.float64]
-) -> Part | None:
+) -> Part:
     counting = np.flatnonzero(strengths)
     history, strong = observations.rows[counting], strengths[counting]
 
@@ -231,4 +250,4 @@ def _neighbour_part(
         total[:, counting] = neighbours.contributions(history, strong, rows)
         return total
 
-    return _measured(Part(source, neighbours.scores(history, strong), contributions))
+    return Part(source, neighbours.scores(history, strong), contributions)

@@ -3,7 +3,8 @@
 Computed for the final page only: the contribution of every action to every item would cost more than ranking.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ EVIDENCE: Final = 3
 
 SOURCES: Final[Mapping[ReasonCode, Source]] = {
     ReasonCode.SIMILAR_TO_YOUR_ACTIONS: Source.FACTORS,
+    ReasonCode.SIMILAR_CONTENT: Source.CONTENT,
     ReasonCode.MATCHES_PREFERENCE: Source.PREFERENCES,
     ReasonCode.SEGMENT_FAVOURITE: Source.SEGMENT,
     ReasonCode.TRENDING: Source.TREND,
@@ -41,11 +43,28 @@ class Preferred(NamedTuple):
 NOT_PREFERRED: Final = Preferred(0.0, ())
 
 
-class Explainer:
-    """Reasons for items of one model."""
+SharedBy = Callable[[ItemId, Sequence[ItemId]], tuple[str, ...]]
+"""What an item has in common with others, as people may read it."""
 
-    def __init__(self, model: FactorModel, scorer: Scorer) -> None:
+
+def no_content(_item: ItemId, _others: Sequence[ItemId]) -> tuple[str, ...]:
+    """The answer where nothing is said of any item."""
+    return ()
+
+
+class Explainer:
+    """Reasons for items of one model.
+
+    Args:
+        model: the items.
+        scorer: of the model.
+        shared_by: names what items have in common.
+    """
+
+    def __init__(self, model: FactorModel, scorer: Scorer, shared_by: SharedBy = no_content) -> None:
         self._model = model
+        self._shared_by = shared_by
+        self._trained = len(model) - model.placed
         self._scorer = scorer
         self._trending = trending(model.popularity, model.trend)
 
@@ -65,10 +84,11 @@ class Explainer:
             more: k entries, what else speaks for each item, with what it adds to its score as its weight.
         """
         personal, shared = self._personal(rows, scores), self._shared(rows, scores)
-        return [
-            _weighed([*personal[place], *shared[place], *_wanted(preferred[place]), *more[place]])
-            for place in range(len(rows))
+        learned = [
+            list(self._alike(int(row), scores)) if row >= self._trained else [*personal[place], *shared[place]]
+            for place, row in enumerate(rows)
         ]
+        return [_weighed([*learned[place], *_wanted(preferred[place]), *more[place]]) for place in range(len(rows))]
 
     def _personal(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
         """The part of the user's own actions, for each item that they speak for more than for the average one."""
@@ -84,6 +104,18 @@ class Explainer:
             if gain > 0 and evidence:
                 reasons[place].append(Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, gain, evidence))
         return reasons
+
+    def _alike(self, row: int, scores: Scores) -> Iterator[Reason]:
+        """Nobody is known to have used an item that was placed by its content, so its content is the only reason."""
+        if scores.blended[row] <= 0 or len(scores.history) == 0:
+            return
+        parts = scores.contributions(np.array([row]))
+        if not scores.personal:
+            parts = (self._model.factors[scores.history] @ self._model.factors[row])[np.newaxis].astype(np.float64)
+        [evidence] = self._evidence(parts, scores.history)
+        if evidence:
+            features = self._shared_by(self._model.item_ids[row], evidence)
+            yield Reason(ReasonCode.SIMILAR_CONTENT, float(scores.blended[row]), evidence, features=features)
 
     def _evidence(self, contributions: NDArray[np.float64], history: NDArray[np.int64]) -> Iterator[tuple[ItemId, ...]]:
         """For each row of contributions, float64[k, h], the history items that add most, if they add at all."""
@@ -122,5 +154,5 @@ def _weighed(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     for said in reasons:
         held = merged.get(said.code, Reason(said.code, 0.0))
         evidence = tuple(dict.fromkeys((*held.evidence, *said.evidence)))[:EVIDENCE]
-        merged[said.code] = Reason(said.code, held.weight + said.weight / total, evidence, said.preferences)
+        merged[said.code] = replace(said, weight=held.weight + said.weight / total, evidence=evidence)
     return tuple(sorted(merged.values(), key=lambda reason: -reason.weight))

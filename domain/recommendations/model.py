@@ -17,6 +17,7 @@ class Source(StrEnum):
     """The part of the path that put an item on the page."""
 
     FACTORS = "factors"
+    CONTENT = "content"
     PREFERENCES = "preferences"
     POPULARITY = "popularity"
     TREND = "trend"
@@ -31,6 +32,7 @@ class ReasonCode(StrEnum):
     """Why an item is shown, in words that a product can translate."""
 
     SIMILAR_TO_YOUR_ACTIONS = "SIMILAR_TO_YOUR_ACTIONS"
+    SIMILAR_CONTENT = "SIMILAR_CONTENT"
     MATCHES_PREFERENCE = "MATCHES_PREFERENCE"
     SEGMENT_FAVOURITE = "SEGMENT_FAVOURITE"
     """People of like taste took to it."""
@@ -66,12 +68,14 @@ class Reason:
         weight: its share of the item's reasons, in (0, 1]; the shares of an item sum to 1.
         evidence: items from the user's history that speak for this one, strongest first.
         preferences: facets the item matches, strongest first.
+        features: tags, attributes and words that the item has in common with the evidence.
     """
 
     code: ReasonCode
     weight: float
     evidence: tuple[ItemId, ...] = ()
     preferences: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

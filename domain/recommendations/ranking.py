@@ -6,7 +6,7 @@ candidates are cut only after every rule has had its say.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from domain.recommendations.exploration import Exploration
 from domain.recommendations.factors import Observations, observe, recency
 from domain.recommendations.live import NOT_TOGETHER, LiveSignals, Together
 from domain.recommendations.model import HistoryEntry, Reason, ReasonCode, Recommendation, RecommendationQuery
+from domain.recommendations.new_items import shared_by, with_new_items
 from domain.recommendations.preferences import PREFERENCE_STRENGTH, FacetIndex
 from domain.recommendations.refinement import CANDIDATES, Refinement
 from domain.recommendations.retrieval import top
@@ -41,14 +42,14 @@ class Recommender:
 
     def __init__(self, catalog: CatalogSnapshot, model: FactorModel | None) -> None:
         self._catalog = catalog
-        self._model = UNTRAINED if model is None else model
+        self._model = with_new_items(UNTRAINED if model is None else model, catalog)
         self._scorer = Scorer(self._model)
         self._refinement = Refinement(self._model)
-        self._explainer = Explainer(self._model, self._scorer)
+        self._explainer = Explainer(self._model, self._scorer, partial(shared_by, catalog))
         self.eligibility = Eligibility(catalog)
         self._model_rows = _aligned(catalog, self._model)
         self._unknown = np.flatnonzero(self._model_rows < 0)
-        self._same_rows = len(self._model) == len(catalog) and len(self._unknown) == 0
+        self._same_rows = np.array_equal(self._model_rows, np.arange(len(self._model)))
 
     def recommend(
         self,
@@ -133,13 +134,18 @@ class Recommender:
 
     def live_signals(self, interest: LiveInterest) -> LiveSignals:
         """Live counts over this catalogue and model."""
-        return LiveSignals(interest, self._catalog, self._trained, self._model_rows < 0)
+        return LiveSignals(interest, self._catalog, self._trained, ~self._used)
+
+    @cached_property
+    def _used(self) -> NDArray[np.bool_]:
+        """Which items training saw, bool[n]; those placed by their content came later."""
+        seen: NDArray[np.bool_] = (self._model_rows >= 0) & (self._model_rows < len(self._model) - self._model.placed)
+        return seen
 
     @cached_property
     def _trained(self) -> NDArray[np.float32]:
         people = np.zeros(len(self._catalog), dtype=np.float32)
-        known = self._model_rows >= 0
-        people[known] = self._model.popularity[self._model_rows[known]]
+        people[self._used] = self._model.popularity[self._model_rows[self._used]]
         return people
 
     @cached_property

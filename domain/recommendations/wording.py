@@ -30,6 +30,8 @@ def sentence(reason: Reason, title_of: Callable[[ItemId], str]) -> str:
     match reason.code:
         case ReasonCode.SIMILAR_TO_YOUR_ACTIONS:
             return f"Because of what you did with {_named([title_of(item) for item in reason.evidence])}"
+        case ReasonCode.SIMILAR_CONTENT:
+            return f"Like {_named([title_of(item) for item in reason.evidence])}{_in_common(reason.features)}"
         case ReasonCode.MATCHES_PREFERENCE:
             return f"Matches your preference for {_named(reason.preferences)}"
         case code:
@@ -38,3 +40,7 @@ def sentence(reason: Reason, title_of: Callable[[ItemId], str]) -> str:
 
 def _named(names: Sequence[str]) -> str:
     return " and ".join(names[:MAX_NAMED]) or "similar items"
+
+
+def _in_common(features: Sequence[str]) -> str:
+    return f" ({', '.join(features[:MAX_NAMED])})" if features else ""

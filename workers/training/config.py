@@ -38,6 +38,9 @@ class TrainingConfig(BaseModel):
         following_support: items with fewer interactions are left out of what follows recent ones.
         clusters: segments of people.
         network_features: groups of features of the preference network; empty trains none.
+        content_landmarks: best-known items that others are compared with by content; 0 leaves content out.
+        content_terms: words and labels that count in it, the most frequent ones.
+        content_regularization: ridge of the map from content to factors.
         evaluation_users: at most so many users are held out to choose weights and measure the model; 0 skips both.
         seed: of the initial factors, the segments, the network and the users held out.
         threads: processor cores to use; the result does not depend on it.
@@ -62,6 +65,9 @@ class TrainingConfig(BaseModel):
     following_support: int = Field(default=5, ge=1, le=1_000_000)
     clusters: int = Field(default=5, ge=1, le=MAX_CLUSTERS)
     network_features: tuple[FeatureGroup, ...] = GROUPS
+    content_landmarks: int = Field(default=512, ge=0, le=4096)
+    content_terms: int = Field(default=2048, ge=0, le=65_536)
+    content_regularization: float = Field(default=3.0, gt=0, le=1e6)
     evaluation_users: int = Field(default=1000, ge=0, le=100_000)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     threads: int = Field(default=1, ge=1, le=256)

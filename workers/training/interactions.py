@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from domain.errors import ValidationFailed
 from domain.ids import ItemId
+from domain.models.item_terms import ItemTerms
 
 DAY_SECONDS: Final = 86_400.0
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -30,6 +31,7 @@ class TrainingSet:
         weight: float64[m], force of the action; below 0 for what was not wanted.
         occurred_at: float64[m], seconds since the epoch.
         item_facets: category and tags of each item, n entries; empty where nothing is known of any.
+        item_terms: what the catalogue says of each item, n entries; empty where nothing is known of any.
 
     Raises:
         ValidationFailed: the columns differ in length, an index is out of range or a number is not finite.
@@ -42,12 +44,14 @@ class TrainingSet:
     weight: NDArray[np.float64]
     occurred_at: NDArray[np.float64]
     item_facets: Sequence[Sequence[str]] = ()
+    item_terms: Sequence[ItemTerms] = ()
 
     def __post_init__(self) -> None:
         columns = (self.user_index, self.item_index, self.weight, self.occurred_at)
         _require(len({column.shape for column in columns}) == 1 and self.weight.ndim == 1, "columns differ in length")
         _require(self.item_kinds.shape == (len(self.item_ids),), "each item needs one kind")
         _require(len(self.item_facets) in (0, len(self.item_ids)), "each item needs its facets")
+        _require(len(self.item_terms) in (0, len(self.item_ids)), "each item needs its terms")
         _require(len(set(self.item_ids)) == len(self.item_ids), "an item is named twice")
         _require(bool(np.isfinite(self.weight).all()), "a weight is not finite")
         _require(bool(np.isfinite(self.occurred_at).all()), "a time is not finite")

@@ -10,8 +10,10 @@ from domain.errors import ValidationFailed
 from domain.models.artifact import Artifact
 from domain.models.blend import BlendWeights
 from domain.models.factor_model import FactorModel
+from domain.models.item_terms import ItemTerms
 from domain.models.network import PreferenceNetwork
 from workers.training.config import TrainingConfig
+from workers.training.content import content_settings, learn_content
 from workers.training.dimensions import best_factors
 from workers.training.evaluation import HoldOut, leave_last, measure
 from workers.training.factorization import item_factors
@@ -75,7 +77,8 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
         _share(report_progress, "factorize", 0.50, 0.75),
         _share(report_progress, "relate items", 0.75, 0.98),
     )
-    model = replace(model, blend=learned.blend, network=learned.network)
+    content = learn_content(_terms(training_set), model, content_settings(learned.config))
+    model = replace(model, blend=learned.blend, network=learned.network, content=content)
     report_progress("finish", 1.0)
     return model.to_artifact(
         hyper_parameters=learned.config.model_dump(exclude=SERVING_PARAMETERS | NOT_PART_OF_THE_MODEL),
@@ -127,6 +130,11 @@ def _model(
     )
     found = segmentation(model, interactions, config.clusters, config.seed)
     return (model, None) if found is None else (replace(model, segments=found.segments), found.silhouette)
+
+
+def _terms(training_set: TrainingSet) -> list[ItemTerms]:
+    """What is said of each item, in the order of their ids."""
+    return [training_set.item_terms[place] for place in item_order(training_set).tolist() if training_set.item_terms]
 
 
 def _share(report_progress: ReportProgress, stage: str, start: float, stop: float) -> Share:
