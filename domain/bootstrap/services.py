@@ -98,7 +98,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         imports=BehaviorImport(PostgresImportStore(database), ground.directory, ground.keys, clock),
         profiles=profiles,
         stating=stating,
-        identities=_identities(ground, profiles),
+        identities=_identities(ground, profiles, segments),
         segments=segments,
         recommendations=listing.recommendations,
         kinds=listing.kinds,
@@ -147,13 +147,14 @@ def _stating(ground: Ground) -> StatingService:
     return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
 
 
-def _identities(ground: Ground, profiles: ProfileService) -> IdentityService:
+def _identities(ground: Ground, profiles: ProfileService, segments: SegmentService) -> IdentityService:
     return IdentityService(
         PostgresIdentityStore(ground.database, ground.outbox),
         ground.directory,
         ground.keys,
         profiles.lessons,
         ground.publisher,
+        segments,
         derived(ground.settings, "session ids"),
         ground.privacy.policy_version,
         ground.clock,

@@ -6,7 +6,7 @@ nothing that the key could open.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -88,6 +88,14 @@ class Publisher(Protocol):
         ...
 
 
+class Segmenter(Protocol):
+    """Who puts people into segments."""
+
+    async def refresh(self, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
+        """Compute the segments of these people anew and keep them."""
+        ...
+
+
 class IdentityService:
     """Merging of ids.
 
@@ -97,6 +105,7 @@ class IdentityService:
         keys: seal what moves anew.
         learn_from: learns the account's profile.
         publisher: tells both.
+        segmenter: assigns the account's segment.
         session_key: 32-byte secret that turns a client's session id into ours.
         policy_version: named in the receipts.
         clock: dates the merge.
@@ -109,6 +118,7 @@ class IdentityService:
         keys: Keys,
         learn_from: Learn,
         publisher: Publisher,
+        segmenter: Segmenter,
         session_key: bytes,
         policy_version: str,
         clock: Clock,
@@ -118,6 +128,7 @@ class IdentityService:
         self._keys = keys
         self._learn_from = learn_from
         self._publisher = publisher
+        self._segmenter = segmenter
         self._session_key = session_key
         self._evidence = Evidence(policy_version, SOURCE)
         self._clock = clock
@@ -162,6 +173,7 @@ class IdentityService:
         moved = await self._store.merge(tenant, merging, self._learn_from)
         if moved is not None:
             await self._publisher.publish(tenant, (account, other))
+            await self._segmenter.refresh(tenant, (account,))
         return moved
 
     async def _finished(self, tenant: TenantId, account: SubjectId) -> None:

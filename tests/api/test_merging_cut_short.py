@@ -86,6 +86,6 @@ def replaced(room: RestRoom, **ports: Any) -> IdentityService:
     whole = room.services.identities
     given = {
         name: ports.get(name, getattr(whole, f"_{name}"))
-        for name in ("store", "directory", "keys", "learn_from", "publisher", "session_key", "clock")
+        for name in ("store", "directory", "keys", "learn_from", "publisher", "segmenter", "session_key", "clock")
     }
     return IdentityService(**given, policy_version="1")
