@@ -59,6 +59,8 @@ class FirstRun:
         async with open_services(self.settings) as services:
             if not await services.models.versions(DEMO_TENANT):
                 await _train(services)
+                # Nobody waits for what is common to many: it is found beside the first requests.
+                await services.jobs.enqueue(DEMO_TENANT, JobKind.WORKFLOWS)
 
 
 async def _lacks_demo(services: Services) -> bool:

@@ -19,6 +19,8 @@ MEAN_STEP_SECONDS: Final = 75.0
 LONGEST_STEP_SECONDS: Final = 600.0
 
 EDITOR: Final = ItemId("video_editor")
+FINISHING: Final = tuple(map(ItemId, ("auto_captions", "caption_styles", "auto_resize")))
+"""How somebody finishes every video of their favourite template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def draw_project(
         persona: whose project it is.
         device: where it is made.
         recent: templates used of late, by index; a quarter of the sessions return to one of them.
-        favourite: a template to use in any case, by index.
+        favourite: a template to use in any case, by index; its videos are always finished with the same features.
     """
     project = Project(dice, device, _template(dice, taste, persona, device, recent, favourite))
     if dice.chance(NEW_PROJECT_SHARE):
@@ -73,7 +75,11 @@ def draw_project(
     template_id = taste.world.templates.id_of(project.template)
     project.add("template_used", template_id)
     _apply_styles(project, taste, persona)
-    _use_features(project, taste, persona)
+    if favourite is None:
+        _use_features(project, taste, persona)
+    else:
+        for feature in FINISHING:
+            project.add("feature_used", feature)
     if dice.chance(EXPORT_SHARE):
         project.add("project_exported", template_id)
     _judge(project, taste, persona, template_id)

@@ -1,12 +1,12 @@
 """What a person does in the same order again and again, mined from their sessions within fixed bounds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from domain.adaptation.acts import Session
 from domain.adaptation.hysteresis import CHANGE_DAYS
-from domain.adaptation.model import MAX_STEPS, Steps
+from domain.adaptation.model import MAX_STEPS, Step, Steps
 from domain.adaptation.sequences import MiningLimits, Pattern, mine
 
 MOST_SESSIONS: Final = 100
@@ -20,6 +20,8 @@ LIMITS: Final = MiningLimits(min_support=3, max_length=MAX_STEPS, max_gap=2, max
 LEAST_CONFIDENCE: Final = 0.5
 LEAST_LIFT: Final = 1.1
 MOST_ROUTINES: Final = 20
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Routine:
 
 
 def routines_of(sessions: Sequence[Session]) -> list[Routine]:
-    """The routines of a person, those that would have saved most steps first; none is a part of another.
+    """The routines of a person, those that would have saved most steps first; each has a step that none before it has.
 
     A routine was done in three sessions on three days, went on to its end in at least half of the sessions with its
     first step, and did so more often than by chance.
@@ -62,7 +64,7 @@ def routines_of(sessions: Sequence[Session]) -> list[Routine]:
     found = [_routine(pattern, [session for session, _ in worked]) for pattern in patterns if _is_work(pattern)]
     lasting = [routine for routine in found if routine.days >= CHANGE_DAYS]
     lasting.sort(key=lambda routine: (-routine.steps_saved, -routine.confidence, routine.steps))
-    return _without_parts(lasting)
+    return varied(lasting, lambda routine: routine.steps, MOST_ROUTINES)
 
 
 def is_part(steps: Steps, of: Steps) -> bool:
@@ -86,11 +88,19 @@ def _routine(pattern: Pattern, sessions: Sequence[Session]) -> Routine:
     )
 
 
-def _without_parts(ranked: Iterable[Routine]) -> list[Routine]:
-    kept: list[Routine] = []
-    for routine in ranked:
-        if len(kept) == MOST_ROUTINES:
-            break
-        if not any(is_part(routine.steps, other.steps) or is_part(other.steps, routine.steps) for other in kept):
-            kept.append(routine)
+def varied(ranked: Iterable[Found], steps_of: Callable[[Found], Steps], most: int) -> list[Found]:
+    """The first of `ranked` that each bring a step of their own and do not merely go on from one before them.
+
+    Args:
+        ranked: the best first.
+        steps_of: the steps of one.
+        most: how many are answered.
+    """
+    kept: list[Found] = []
+    known: set[Step] = set()
+    for found in ranked:
+        steps = steps_of(found)
+        if len(kept) < most and not known.issuperset(steps) and not any(is_part(steps_of(k), steps) for k in kept):
+            kept.append(found)
+            known.update(steps)
     return kept

@@ -14,7 +14,7 @@ from typing import Final
 
 from domain.adaptation.acts import PAUSE, step_of
 from domain.adaptation.model import Step, Steps
-from domain.adaptation.routines import LEAST_LIFT, is_part
+from domain.adaptation.routines import LEAST_LIFT, varied
 from domain.adaptation.sequences import MiningLimits, Pattern, mine
 from domain.behavior.model import TrainingRow
 from domain.catalog.snapshot import CatalogSnapshot
@@ -144,11 +144,7 @@ class CommonMiner:
         limits = MiningLimits(least, LIMITS.max_length, LIMITS.max_gap, LIMITS.max_patterns)
         patterns = [p for p in mine(self._sessions, limits, self._people) if _is_way(p)]
         patterns.sort(key=lambda p: (-p.support * (len(p.steps) - 1) * p.confidence, p.steps))
-        kept: list[Pattern] = []
-        for pattern in patterns[: MOST_WAYS * 4]:
-            if len(kept) < MOST_WAYS and not any(is_part(pattern.steps, other.steps) for other in kept):
-                kept.append(pattern)
-        return [self._way(pattern) for pattern in kept]
+        return [self._way(pattern) for pattern in varied(patterns, lambda p: p.steps, MOST_WAYS)]
 
     def _way(self, pattern: Pattern) -> CommonWay:
         return CommonWay(
