@@ -17,8 +17,8 @@ The model, user by user, from one seed:
 * **Activity** is log-normal with median 25 events and sigma 1.15, at most 900; 30 % of users stopped coming.
 * **Noise.** One tenth of all choices go by popularity alone.
 
-`user_123`, whom the documented examples name, is a regular who likes Modern Intro and finishes each of its videos with the
-same three features.
+`user_123`, whom the documented examples name, is a regular who likes Modern Intro and finishes each of its videos with
+the same three features.
 """
 
 import math

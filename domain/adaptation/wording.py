@@ -8,7 +8,7 @@ from domain.adaptation.model import Step, Steps
 from domain.adaptation.optimization import Optimization, OptimizationKind, OptimizationSource
 from domain.ids import ItemId
 
-ALWAYS: Final = 0.9
+HOW_OFTEN: Final = ((0.9, "always"), (0.7, "usually"), (0.0, "often"))
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -49,7 +49,7 @@ def explanation(optimization: Optimization, title_of: TitleOf) -> str:
     evidence = optimization.evidence
     match optimization.kind, optimization.source:
         case OptimizationKind.SHORTCUT, OptimizationSource.OWN:
-            how = "always" if optimization.confidence >= ALWAYS else "usually"
+            how = next(word for share, word in HOW_OFTEN if optimization.confidence >= share)
             steps = ", then ".join(step_title(step, title_of) for step in optimization.steps)
             return f"You {how} do {steps} ({evidence.sessions} sessions): do it in one step"
         case OptimizationKind.SHORTCUT, _:
