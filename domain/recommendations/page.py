@@ -95,7 +95,7 @@ class RecommendationList:
         model_version: None before the first training.
         personalized: what the person did or stated had a part in it.
         used: the categories of personal data that it rests on.
-        degraded: it would be better if everything were well: no model could be used.
+        degraded: it would be better if everything were well and on: no model could be used, or learning is off.
         version: the person's version that the list reflects; 0 for a person nothing is kept of.
     """
 

@@ -28,12 +28,14 @@ class Reader:
         taste: what they said about themselves.
         past: what they did.
         version: the person's version; 0 for a person nothing is kept of.
+        limited: whether learned recommendations are switched off for everybody.
     """
 
     subject: Subject | None = None
     taste: Taste = NO_TASTE
     past: Past = NOTHING_KNOWN
     version: int = 0
+    limited: bool = False
 
     def history(self, catalog: CatalogSnapshot) -> list[HistoryEntry]:
         """What speaks for or against items of a catalogue."""
@@ -96,10 +98,10 @@ class Readers:
         """
         subject = await self._directory.resolve(tenant, user_id)
         if subject is None or not personalized:
-            return Reader(version=subject.version if subject else 0)
+            return Reader(version=subject.version if subject else 0, limited=not self._ml_enabled)
         taste = await self._tastes.taste(subject)
         if not (subject.personalizes and self._ml_enabled):
-            return Reader(taste=taste, version=subject.version)
+            return Reader(taste=taste, version=subject.version, limited=not self._ml_enabled)
         actions = await self._history.history(tenant, subject.subject_id, HISTORY_LIMIT)
         return Reader(subject, taste, past_of(actions, self._clock.now()), subject.version)
 

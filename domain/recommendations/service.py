@@ -121,7 +121,7 @@ def _served(
         policy_version=policy_version,
         personalized=bool(reader.used),
         used=reader.used,
-        degraded=prepared.version is None,
+        degraded=reader.limited or prepared.version is None,
         version=reader.version,
     )
 

@@ -240,6 +240,6 @@ async def test_switched_off_learning_serves_what_is_popular(room: RestRoom, rest
         anna = caller(app, room.tenant, ANNA)
         await anna.ask(LEARN, input=ACTED)
         page = await anna.ask(LIST, user=ANNA)
-        assert page["personalized"] is False
+        assert (page["personalized"], page["degraded"]) == (False, True)
         nobody = caller(app, room.tenant, "nobody")
         assert [e["node"]["itemId"] for e in page["edges"]] == await nobody.ids("nobody")

@@ -284,3 +284,11 @@ async def test_without_a_model_nothing_of_the_past_holds_an_item(room: RestRoom,
 async def test_without_a_model_lists_come_and_say_so(room: RestRoom, anna: Graph) -> None:
     answer = await anna.ask(PAGE, user=ANNA)
     assert (len(answer["edges"]), answer["degraded"]) == (10, True)
+
+
+async def test_without_redis_lists_come_as_ever(room: RestRoom, rest_settings: Settings) -> None:
+    await room.agree(ANNA)
+    await caller(room.app, room.tenant, ANNA).ask(LEARN, input=ACTED)
+    async with application(rest_settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})) as app:
+        answer = await caller(app, room.tenant, ANNA).ask(PAGE, user=ANNA)
+    assert (len(answer["edges"]), answer["personalized"]) == (10, True)

@@ -41,6 +41,13 @@ SQL_COUNTS = {
     f'{{ uiSettings(userId: "{ANNA}") {{ density {{ value }} }} }}': 3,
     f'{{ workflowOptimizations(userId: "{ANNA}") {{ sessions }} }}': 3,
     "{ models { version } }": 1,
+    "{ rules { version rules { ruleId } } }": 2,
+    "{ trendingItems { items { itemId } } }": 0,
+    f'{{ templateRecommendations(userId: "{ANNA}") {{ nodes {{ fit {{ name }} }} }} }}': 5,
+    f'{{ styleRecommendations(userId: "{ANNA}") {{ nodes {{ similarity }} }} }}': 3,
+    f'{{ featureRecommendations(userId: "{ANNA}") {{ nodes {{ level }} }} }}': 3,
+    f'{{ whyNot(userId: "{ANNA}", itemId: "modern") {{ codes }} }}': 2,
+    f'{{ counterfactual(userId: "{ANNA}", itemId: "modern") {{ place }} }}': 2,
     "{ modelChanges { version } }": 1,
 }
 
