@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.clock import Clock
-from domain.errors import NotFound
+from domain.errors import DomainError, NotFound
 from domain.ids import SubjectId, TenantId
-from domain.privacy.encryption import KEY_BYTES, SubjectKey
-from domain.privacy.keys import KeyManagement, WrappedKey
+from domain.privacy.encryption import KEY_BYTES, SealBroken, SubjectKey
+from domain.privacy.keys import KeyManagement, KeysUnusable, WrappedKey
 from domain.privacy.lru import LruCache
 
 DEFAULT_CAPACITY = 20_000
@@ -96,6 +96,26 @@ class DataKeys:
         if missing:
             keys |= await self._unwrapped(tenant, await self._vault.fetch(tenant, missing))
         return keys
+
+    async def usable_keys(
+        self, tenant: TenantId, subjects: Iterable[SubjectId]
+    ) -> tuple[dict[SubjectId, SubjectKey], dict[SubjectId, str]]:
+        """As `keys_for`, but a key that cannot be unwrapped costs its own person alone, whose reason comes second.
+
+        Raises:
+            KeysUnusable: nobody's key-encryption key is configured: the fault is the service's, and passes.
+        """
+        keys, missing = self._remembered(tenant, subjects)
+        broken: dict[SubjectId, DomainError] = {}
+        for subject, wrapped in (await self._vault.fetch(tenant, missing) if missing else {}).items():
+            try:
+                keys |= await self._unwrapped(tenant, {subject: wrapped})
+            except (SealBroken, KeysUnusable) as error:
+                broken[subject] = error
+        faults = list(broken.values())
+        if not keys and faults and all(isinstance(fault, KeysUnusable) for fault in faults):
+            raise faults[0]
+        return keys, {subject: type(fault).__name__ for subject, fault in broken.items()}
 
     async def ensure(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
         """The sealers of many people, after making a key for each who has none.

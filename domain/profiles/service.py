@@ -75,13 +75,27 @@ class BatchOutcome:
     subjects: Mapping[TenantId, frozenset[SubjectId]]
 
 
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What the logs of a batch teach.
+
+    Attributes:
+        learned: by person; whoever has no key is left out.
+        locked: people whose key cannot be used, with the reason: their events are tried again, and then set aside.
+    """
+
+    learned: Mapping[SubjectId, Lesson]
+    locked: Mapping[SubjectId, str]
+
+
+LearnBatch = Callable[[TenantId, Mapping[SubjectId, Sequence[LogRow]]], Awaitable[Lessons]]
 Learn = Callable[[TenantId, Mapping[SubjectId, Sequence[LogRow]]], Awaitable[Mapping[SubjectId, Lesson]]]
 
 
 class ProfileStore(Protocol):
     """Profiles and the log that they are learned from."""
 
-    async def apply_batch(self, size: int, learn_from: Learn, now: datetime) -> BatchOutcome:
+    async def apply_batch(self, size: int, learn_from: LearnBatch, now: datetime) -> BatchOutcome:
         """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
         ...
 
@@ -113,6 +127,12 @@ class SubjectKeys(Protocol):
 
     async def keys_for(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
         """The sealers of these people; those without a key are left out."""
+        ...
+
+    async def usable_keys(
+        self, tenant: TenantId, subjects: Iterable[SubjectId]
+    ) -> tuple[dict[SubjectId, SubjectKey], dict[SubjectId, str]]:
+        """As `keys_for`, and the people whose key cannot be used with the reason."""
         ...
 
 
@@ -194,7 +214,7 @@ class ProfileService:
 
     async def learn_batch(self, size: int = BATCH_SIZE) -> BatchOutcome:
         """Learn from up to `size` waiting events of whatever tenants, and tell the people whose profiles changed."""
-        outcome = await self._store.apply_batch(size, self.lessons, self._clock.now())
+        outcome = await self._store.apply_batch(size, self._batch_lessons, self._clock.now())
         return await self._published(outcome)
 
     async def relearn(self, tenant: TenantId, user_ids: Collection[UserId]) -> BatchOutcome:
@@ -215,7 +235,15 @@ class ProfileService:
 
     async def lessons(self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]]) -> Mapping[SubjectId, Lesson]:
         """What these people's logs teach; nothing of whoever has no key."""
-        keys = await self._keys.keys_for(tenant, logs)
+        return await self._learned(tenant, logs, await self._keys.keys_for(tenant, logs))
+
+    async def _batch_lessons(self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]]) -> Lessons:
+        keys, locked = await self._keys.usable_keys(tenant, logs)
+        return Lessons(await self._learned(tenant, logs, keys), locked)
+
+    async def _learned(
+        self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]], keys: Mapping[SubjectId, SubjectKey]
+    ) -> dict[SubjectId, Lesson]:
         snapshot = await self._catalog.snapshot(tenant)
         return {subject: _lesson(rows, keys[subject], snapshot) for subject, rows in logs.items() if subject in keys}
 

@@ -5,17 +5,29 @@ nothing has to time out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from domain.ids import EventId, ItemId, SubjectId, TenantId
 from domain.privacy.store import locked_subjects
-from domain.profiles.service import LEARNED_FROM, MAX_ATTEMPTS, BatchOutcome, Learn, Lesson, LogRow, StoredProfile
+from domain.profiles.service import (
+    LEARNED_FROM,
+    MAX_ATTEMPTS,
+    BatchOutcome,
+    Learn,
+    LearnBatch,
+    Lesson,
+    Lessons,
+    LogRow,
+    StoredProfile,
+)
 from domain.profiles.stating import Rewrite
 from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction
+
+T = TypeVar("T")
 
 # People are locked in one order everywhere, so that two batches never wait for each other in a circle.
 _LOCK_PEOPLE = """
@@ -93,15 +105,15 @@ class PostgresProfileStore:
         self._outbox = outbox
         self._counter = counter
 
-    async def apply_batch(self, size: int, learn_from: Learn, now: datetime) -> BatchOutcome:
+    async def apply_batch(self, size: int, learn_from: LearnBatch, now: datetime) -> BatchOutcome:
         """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
         processed = set_aside = 0
         changed: dict[TenantId, frozenset[SubjectId]] = {}
         async with self._database.dispatch() as tx:
             for tenant, claim in (await _claimed(tx, size)).items():
                 await tx.see(tenant, claim)
-                lessons = await _learn(tx, tenant, claim, learn_from)
-                done, failed = _split(claim, lessons)
+                found = await _taught(tx, tenant, claim, learn_from)
+                lessons, (done, failed) = found.learned, _split(claim, found)
                 counts = {s: len(events) for s, events in done.items()}
                 await _write(tx, self._outbox, tenant, counts, lessons, now)
                 await _mark(tx, tenant, done, failed, now)
@@ -148,7 +160,7 @@ async def learned_anew(
     now: datetime,
 ) -> frozenset[SubjectId]:
     """Learn the profiles of `subjects` from their logs in the caller's transaction; whose profiles were written."""
-    lessons = await _learn(tx, tenant, subjects, learn_from)
+    lessons = await _taught(tx, tenant, subjects, learn_from)
     await _write(tx, outbox, tenant, dict.fromkeys(lessons, 0), lessons, now)
     await tx.execute(_RECOUNT, tenant, list(lessons))
     return frozenset(lessons)
@@ -189,9 +201,13 @@ async def _claimed(tx: Transaction, size: int) -> dict[TenantId, Claim]:
     return claims
 
 
-async def _learn(
-    tx: Transaction, tenant: TenantId, subjects: Iterable[SubjectId], learn_from: Learn
-) -> Mapping[SubjectId, Lesson]:
+async def _taught(
+    tx: Transaction,
+    tenant: TenantId,
+    subjects: Iterable[SubjectId],
+    learn_from: Callable[[TenantId, Mapping[SubjectId, Sequence[LogRow]]], Awaitable[T]],
+) -> T:
+    """What `learn_from` makes of the logs of these people, who are locked until the commit."""
     people = [SubjectId(row["subject_id"]) for row in await tx.rows(_LOCK_PEOPLE, tenant, sorted(subjects))]
     logs: defaultdict[SubjectId, list[LogRow]] = defaultdict(list)
     for row in await tx.rows(_READ_LOGS, tenant, people, LEARNED_FROM):
@@ -209,7 +225,7 @@ async def _learn(
     return await learn_from(tenant, logs)
 
 
-def _split(claim: Claim, lessons: Mapping[SubjectId, Lesson]) -> tuple[Claim, list[tuple[SubjectId, EventId, str]]]:
+def _split(claim: Claim, lessons: Lessons) -> tuple[Claim, list[tuple[SubjectId, EventId, str]]]:
     """The claimed events that are done, and those that could not be read with the reason.
 
     Events of a person who may no longer be learned of are done: they have no further effect.
@@ -217,7 +233,9 @@ def _split(claim: Claim, lessons: Mapping[SubjectId, Lesson]) -> tuple[Claim, li
     done: Claim = {}
     failed: list[tuple[SubjectId, EventId, str]] = []
     for subject, events in claim.items():
-        unreadable = lessons[subject].unreadable if subject in lessons else {}
+        unreadable = lessons.learned[subject].unreadable if subject in lessons.learned else {}
+        if subject in lessons.locked:
+            unreadable = dict.fromkeys(events, lessons.locked[subject])
         done[subject] = events - unreadable.keys()
         failed += [(subject, event, unreadable[event]) for event in sorted(events & unreadable.keys())]
     return done, failed

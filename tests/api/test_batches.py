@@ -9,7 +9,10 @@ import pytest
 
 from domain.bootstrap import WorkerServices, open_worker
 from domain.clock import FixedClock, SystemClock
-from domain.profiles.service import ProfileService
+from domain.ids import UserId
+from domain.privacy.keys import KeysUnusable, LocalKeyManagement
+from domain.profiles.service import MAX_ATTEMPTS, ProfileService
+from domain.storage.postgres import Database
 from domain.storage.roles import Role
 from tests.api.rest_room import RestRoom
 from workers.behavior import LONGEST_WAIT, BatchLoop
@@ -94,3 +97,54 @@ async def test_a_small_batch_waits_for_a_second_and_a_full_one_does_not(room: Re
     assert await early.step() is False
     assert await loop_at(worker, FixedClock(SystemClock().now() + LONGEST_WAIT + timedelta(seconds=1))).step() is True
     assert await events_learned(room) == 101
+
+
+async def spoil_key(room: RestRoom, keys_database: Database, user: str, change: str) -> None:
+    subject = await room.services.directory.resolve(room.tenant, UserId(user))
+    assert subject is not None
+    async with keys_database.transaction(room.tenant, (subject.subject_id,)) as tx:
+        await tx.execute(f"UPDATE vault.data_keys SET {change} WHERE subject_id = $1", subject.subject_id)
+
+
+async def bert_acts(room: RestRoom) -> None:
+    async with room.caller("bert") as bert:
+        used = {"actions": [{"type": "template_used", "feature": "template_1"}]}
+        assert (await bert.post("/learn-preferences", json={"userId": "bert", "behaviorData": used})).is_success
+
+
+@pytest.mark.parametrize("change", ["wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)", "kek_id = 'lost'"])
+async def test_a_key_that_cannot_be_used_holds_up_nobody_else(
+    change: str, room: RestRoom, keys_database: Database
+) -> None:
+    await room.learn()
+    await act(room, 3)
+    await room.agree("bert")
+    await bert_acts(room)
+    await spoil_key(room, keys_database, USER, change)
+    # A worker that has not unwrapped the key before.
+    async with open_worker(room.settings) as fresh:
+        profiles, behavior = fresh.services.profiles, fresh.services.behavior
+        first = await profiles.learn_batch()
+        assert (first.processed, first.set_aside) == (1, 3)
+        assert (await behavior.backlog()).waiting == 3, "hers are tried again"
+        for _ in range(MAX_ATTEMPTS - 1):
+            await bert_acts(room)
+            assert (await profiles.learn_batch()).processed == 1
+        assert (await behavior.backlog()).waiting == 0, "and are set aside then"
+    async with room.caller("bert") as bert:
+        assert (await bert.get("/profile/bert")).json()["profile"]["eventCount"] == MAX_ATTEMPTS
+
+
+async def test_events_wait_while_the_service_lacks_its_keys(room: RestRoom, keys_database: Database) -> None:
+    await room.learn()
+    await act(room, 3)
+    await spoil_key(room, keys_database, USER, "kek_id = 'not-mounted'")
+    async with open_worker(room.settings) as fresh:
+        for _ in range(MAX_ATTEMPTS + 1):
+            with pytest.raises(KeysUnusable):
+                await fresh.services.profiles.learn_batch()
+    assert room.settings.kek_file is not None
+    kek_id = LocalKeyManagement.from_file(room.settings.kek_file).newest_id
+    await spoil_key(room, keys_database, USER, f"kek_id = '{kek_id}'")
+    async with open_worker(room.settings) as mended:
+        assert (await mended.services.profiles.learn_batch()).processed == 3
