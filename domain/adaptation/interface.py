@@ -99,8 +99,8 @@ def learned_settings(acts: Sequence[Act], routines: Sequence[Routine], place: Pl
     return UiSettings(
         device=place.device,
         density=_setting(choose(_density_ballots(here, place), density), touched),
-        theme=_setting(choose(_ballots(days, place, _chosen(Theme, "theme")), Theme.SYSTEM), by_device=False),
-        layout=_setting(choose(_ballots(here, place, _chosen(Layout, "layout")), layout), touched),
+        theme=_setting(choose(_ballots(days, place, _chosen(Theme, "theme", place)), Theme.SYSTEM), by_device=False),
+        layout=_setting(choose(_ballots(here, place, _chosen(Layout, "layout", place)), layout), touched),
         onboarding=_onboarding(days, place, today),
         default_panels=_list(panels, touched),
         pinned_tools=_list(tools, by_device=False),
@@ -133,13 +133,15 @@ def _ballots(
         spoken = speak(done)
         if spoken:
             shares = {option: max(map(place.weight, acts)) for option, acts in spoken.items()}
-            weight = max(map(place.weight, done))
-            found.append(Ballot(day, weight, shares, {option: len(acts) for option, acts in spoken.items()}))
+            events = {option: len(acts) for option, acts in spoken.items()}
+            found.append(Ballot(day, max(shares.values()), shares, events))
     return found
 
 
-def _chosen(kind: type[Chosen], setting: str) -> Callable[[Sequence[Act]], Mapping[Chosen, Sequence[Act]]]:
-    """What was chosen last on a day by changing the interface itself."""
+def _chosen(
+    kind: type[Chosen], setting: str, place: Place
+) -> Callable[[Sequence[Act]], Mapping[Chosen, Sequence[Act]]]:
+    """What was chosen last on a day by changing the interface itself, where that was nearest to `place`."""
     values = {str(value): value for value in kind}
 
     def speak(done: Sequence[Act]) -> Mapping[Chosen, Sequence[Act]]:
@@ -148,14 +150,18 @@ def _chosen(kind: type[Chosen], setting: str) -> Callable[[Sequence[Act]], Mappi
             for act in done
             if act.chosen is not None and act.chosen[0] == setting and act.chosen[1] in values
         ]
-        return {} if not said else {said[-1][0]: [act for value, act in said if value is said[-1][0]]}
+        if not said:
+            return {}
+        nearest = max(place.weight(act) for _, act in said)
+        last = [value for value, act in said if place.weight(act) == nearest][-1]
+        return {last: [act for value, act in said if value is last]}
 
     return speak
 
 
 def _density_ballots(days: Days, place: Place) -> list[Ballot[Density]]:
     allowed = BOUNDS[place.device].densities
-    chosen = _chosen(Density, "density")
+    chosen = _chosen(Density, "density", place)
 
     def speak(done: Sequence[Act]) -> Mapping[Density, Sequence[Act]]:
         said = {density: acts for density, acts in chosen(done).items() if density in allowed}

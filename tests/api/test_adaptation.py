@@ -10,8 +10,9 @@ import pytest
 
 from domain.ids import UserId
 from domain.privacy.model import ConsentPurpose
+from domain.settings import Settings
 from tests.api.graphql_room import Graph, caller
-from tests.api.rest_room import AGREED, RestRoom
+from tests.api.rest_room import AGREED, RestRoom, application
 
 ANNA = "anna@example.com"
 NOBODY = "nobody@example.com"
@@ -140,11 +141,6 @@ async def test_a_surface_has_settings_of_its_own(room: RestRoom, anna: Graph) ->
             data = {"actions": actions, "sessionId": f"editor-{day}"}
             await client.post("/learn-preferences", json={"userId": ANNA, "behaviorData": data})
     assert (await shown(room))["settings"]["theme"]["value"] == "light"
-    async with room.caller(ANNA) as client:
-        for day in range(1, 9):
-            actions = [{"type": "theme_chosen", "feature": "dark", "occurredAt": days_ago(day, 9)}]
-            data = {"actions": actions, "sessionId": f"gallery-{day}"}
-            await client.post("/learn-preferences", json={"userId": ANNA, "behaviorData": data})
     assert (await shown(room, surface="gallery"))["settings"]["theme"]["value"] == "dark"
 
 
@@ -228,6 +224,21 @@ async def test_a_statement_is_told_live(room: RestRoom, anna: Graph) -> None:
     assert subject is not None
     assert after is not None
     assert after.version == subject.version + 1
+
+
+async def test_without_learning_only_what_is_stated_differs(
+    room: RestRoom, anna: Graph, rest_settings: Settings
+) -> None:
+    await use(room, [3, 2, 1])
+    await anna.ask(STATE, input={"userId": ANNA, "theme": "DARK"})
+    async with application(rest_settings.model_copy(update={"ml_enabled": False})) as app:
+        found = await caller(app, room.tenant, ANNA).ask(SETTINGS, user=ANNA, context={"device": "desktop"})
+        offers = await caller(app, room.tenant, ANNA).ask(
+            "query W($u: String!) { workflowOptimizations(userId: $u) { sessions personalized } }", u=ANNA
+        )
+    assert found["theme"] == {"value": "DARK", "source": "STATED"}
+    assert (found["density"]["value"], found["density"]["source"]) == ("REGULAR", "DEFAULT")
+    assert offers == {"sessions": 0, "personalized": False}
 
 
 async def test_other_peoples_interfaces_are_out_of_reach(room: RestRoom, anna: Graph) -> None:

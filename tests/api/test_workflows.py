@@ -152,6 +152,22 @@ async def test_what_five_people_share_is_offered_to_strangers(
         assert offer["evidence"]["lastSeenAt"].endswith("00:00:00Z")
 
 
+async def test_what_is_common_keeps_the_order_of_the_log_within_a_second(
+    room: RestRoom, anna: Graph, worker: dict[str, Any]
+) -> None:
+    for n in range(5):
+        await room.agree(f"user{n}")
+        async with room.caller(f"user{n}") as client:
+            actions = [
+                {"type": "feature_used", "itemId": f"tool_{tool}", "occurredAt": days_ago(1)} for tool in (5, 0, 3, 1)
+            ]
+            body = {"userId": f"user{n}", "behaviorData": {"actions": actions}}
+            assert (await client.post("/learn-preferences", json=body)).is_success
+    await mine(room, worker)
+    [offer] = (await offered(room, NOBODY))["optimizations"]
+    assert offer["steps"] == [f"feature_used:tool_{tool}" for tool in (5, 0, 3, 1)]
+
+
 async def test_a_feature_that_others_keep_is_offered_to_who_works_alike(
     room: RestRoom, anna: Graph, worker: dict[str, Any]
 ) -> None:
