@@ -174,7 +174,8 @@ def _act(logged: LoggedAct, catalog: CatalogSnapshot) -> Act:
     kind = None if row is None else catalog.kind_of(row)
     name, feature = _named(logged), _feature(logged)
     used = kind is ItemKind.FEATURE and logged.type in _USES
-    own_tool = feature if logged.type == "feature_used" and logged.item_id is None else None
+    own_step = _own_step(logged, name, feature)
+    own_tool = feature if own_step and logged.type == "feature_used" else None
     panel = _PANELS.get(logged.type) or (None if kind is None else _PANEL_OF_KIND[kind])
     return Act(
         at=logged.occurred_at,
@@ -182,7 +183,7 @@ def _act(logged: LoggedAct, catalog: CatalogSnapshot) -> Act:
         session_id=logged.session_id,
         device=device_class(_text(logged.payload.get("device")) or logged.device),
         surface=logged.surface,
-        step=step_of(logged.type, logged.item_id, kind) or _own_step(logged, name, feature),
+        step=step_of(logged.type, logged.item_id, kind) or own_step,
         item_id=logged.item_id if kind in _CHOICES and logged.type in _USES else None,
         tool=logged.item_id if used else (None if own_tool is None else ItemId(own_tool)),
         panel=_panel_named(feature) if name == PANEL_OPENED else panel,

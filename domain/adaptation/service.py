@@ -27,7 +27,7 @@ from domain.adaptation.model import (
 )
 from domain.adaptation.optimization import Optimization
 from domain.adaptation.routines import routines_of
-from domain.adaptation.shared_ways import CommonWays
+from domain.adaptation.shared_ways import CommonWays, still_offered
 from domain.adaptation.workflows import optimizations_of
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
@@ -202,7 +202,7 @@ class AdaptationService:
         """
         catalog = await self._catalog.snapshot(tenant)
         known = await self._known(tenant, user_id, catalog)
-        common = await self._common(tenant)
+        common = still_offered(await self._common(tenant), catalog, self._clock.now())
         sessions = sessions_of(known.acts)
         dismissed = known.choices.dismissed
         found = await asyncio.to_thread(optimizations_of, known.acts, sessions, common, dismissed)

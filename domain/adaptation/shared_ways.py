@@ -7,7 +7,7 @@ come from the open vocabulary and the catalogue alone, and sensitive items are l
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import combinations
 from typing import Final
@@ -89,6 +89,21 @@ class CommonWays:
     companions: tuple[Companion, ...] = ()
     people: int = 0
     mined_at: datetime | None = None
+
+
+def still_offered(common: CommonWays, catalog: CatalogSnapshot, at: datetime) -> CommonWays:
+    """What is common without features that have left the catalogue, or are not available or sensitive now."""
+    shown = catalog.eligible(at) & ~catalog.sensitive
+
+    def offered(item: ItemId | None) -> bool:
+        row = -1 if item is None else catalog.rows.get(item, -1)
+        return item is None or (row >= 0 and bool(shown[row]))
+
+    return replace(
+        common,
+        ways=tuple(way for way in common.ways if all(offered(_feature(step)) for step in way.steps)),
+        companions=tuple(companion for companion in common.companions if offered(companion.feature)),
+    )
 
 
 @dataclass(slots=True)

@@ -1,6 +1,8 @@
 """Workflow optimizations from both doors: a person's own, what many share, and what they do not want."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -184,6 +186,11 @@ async def test_a_feature_that_others_keep_is_offered_to_who_works_alike(
     assert features[0]["title"] == "Try Tool 2"
     assert features[0]["why"] == "5 people who use Tool 1, as you do, also use Tool 2"
     assert (features[0]["confidence"], features[0]["evidence"]["people"]) == (1.0, 5)
+    gone = replace(FEATURES[2], available_until=datetime.now(UTC) - timedelta(days=1))
+    await room.services.catalog.upsert(room.tenant, [gone])
+    left = (await offered(room))["optimizations"]
+    assert "tool_2" not in [o["itemId"] for o in left]
+    assert not any("feature_used:tool_2" in o["steps"] for o in left)
 
 
 async def test_who_withdraws_training_is_no_longer_mined(room: RestRoom, anna: Graph, worker: dict[str, Any]) -> None:
