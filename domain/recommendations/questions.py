@@ -26,6 +26,9 @@ from domain.recommendations.wishes import Wish
 MOST_REMOVED: Final = 5
 """A reason of more items than this is none that anybody could follow."""
 
+NEWEST: Final = 12
+"""Where no item adds to the score by itself, so many of the newest are tried out."""
+
 
 class WhyNotCode(StrEnum):
     """Why an item is not on a list."""
@@ -207,11 +210,12 @@ class _Asked:
             return self._answer(item_id, place, (), place)
         removed: list[ItemId] = []
         now_at = place
-        for evidence in self._holding(ranking, row):
-            removed.append(evidence)
-            now_at = self._place_without(removed, row)
-            if now_at > self.query.limit or len(removed) == MOST_REMOVED:
+        while len(removed) < MOST_REMOVED and now_at <= self.query.limit:
+            evidence, left_at = self._next(ranking, row, removed)
+            if evidence is None:
                 break
+            removed.append(evidence)
+            now_at = left_at
         if now_at <= place:
             return self._answer(item_id, place, (), place)
         for evidence in list(removed):
@@ -220,10 +224,22 @@ class _Asked:
                 removed, now_at = fewer, left_at
         return self._answer(item_id, place, tuple(removed), now_at)
 
-    def _holding(self, ranking: Ranking, row: int) -> list[ItemId]:
-        """Items of the history that add to an item's score, the most first."""
+    def _next(self, ranking: Ranking, row: int, removed: Sequence[ItemId]) -> tuple[ItemId | None, int]:
+        """The item of the history to remove next, and where the item then stands; None where none is left.
+
+        The one that adds most to the score; where none adds to it, as when a whole segment speaks, the one of the
+        newest few whose removal lets it fall furthest.
+        """
         added = self.prepared.recommender.contributions(ranking, row)
-        return sorted((item for item, gain in added.items() if gain > 0), key=lambda item: (-added[item], item))
+        holding = [item for item, gain in added.items() if gain > 0 and item not in removed]
+        if holding:
+            chosen = min(holding, key=lambda item: (-added[item], item))
+            return chosen, self._place_without([*removed, chosen], row)
+        liked = (entry.item_id for entry in self.history if entry.weight > 0 and entry.item_id not in removed)
+        newest = list(dict.fromkeys(liked))[:NEWEST]
+        places = {item: self._place_without([*removed, item], row) for item in newest}
+        furthest = min(newest, key=lambda item: (-places[item], item), default=None)
+        return furthest, 0 if furthest is None else places[furthest]
 
     def _place_without(self, removed: Sequence[ItemId], row: int) -> int:
         gone = frozenset(removed)
