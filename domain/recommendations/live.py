@@ -51,11 +51,8 @@ class LiveSignals:
         self._rows = np.flatnonzero((arrived > 0) | (self.bursts > 0))
         self._gain = (arrived + self.bursts)[self._rows].astype(np.float32)
         self._arrived = arrived
-
-    @property
-    def people(self) -> NDArray[np.float32]:
+        self.people: NDArray[np.float32] = (trained + month).astype(np.float32)
         """Everybody who took to each item, before the training and lately, float32[n]."""
-        return np.asarray(self._trained + self._people[Window.MONTH], dtype=np.float32)
 
     def add_to(self, ranked: NDArray[np.float32], popularity_weight: float) -> None:
         """Add to scores, float32[n], in place, what live popularity is worth beside personal scores."""

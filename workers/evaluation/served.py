@@ -35,7 +35,8 @@ class Served:
         return np.array([self._row(past) for past in pasts], dtype=np.float32)
 
     def _row(self, past: Past) -> Scores:
-        observations = Observations(past.items[::-1], np.ones(len(past)), past.times[::-1])
+        latest_at = float(past.times[-1]) if len(past) else None
+        observations = Observations(past.items[::-1], np.ones(len(past)), latest_at)
         scores = self._scorer.scores(observations)
         if not self._refinement.helps(observations):
             return scores.blended
