@@ -11,8 +11,9 @@ import pytest
 from domain.ids import UserId
 from domain.privacy.model import ConsentPurpose
 from domain.settings import Settings
-from tests.api.graphql_room import Graph, caller
-from tests.api.rest_room import AGREED, RestRoom, application
+from tests.api.graphql_room import OWN, Graph, caller
+from tests.api.rest_room import AGREED, RestRoom, application, token
+from tests.api.test_identities import MERGE
 
 ANNA = "anna@example.com"
 NOBODY = "nobody@example.com"
@@ -224,6 +225,19 @@ async def test_a_statement_is_told_live(room: RestRoom, anna: Graph) -> None:
     assert subject is not None
     assert after is not None
     assert after.version == subject.version + 1
+
+
+async def test_what_a_visitor_did_and_said_is_the_users_after_login(room: RestRoom, anna: Graph) -> None:
+    visitor = "visitor-1"
+    await room.agree(visitor)
+    await use(room, [3, 2, 1], user=visitor)
+    await caller(room.app, room.tenant, visitor).ask(STATE, input={"userId": visitor, "theme": "DARK"})
+    before = await shown(room, user=visitor)
+    proof = token(room.tenant, visitor, OWN)
+    merged = await anna.ask(MERGE, input={"userId": ANNA, "anonymousId": visitor, "anonymousToken": proof})
+    assert merged["__typename"] == "IdentityMerged", merged
+    assert await shown(room) == before
+    assert before["usedData"] == ["behaviour", "stated_preferences"]
 
 
 async def test_without_learning_only_what_is_stated_differs(
