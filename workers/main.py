@@ -29,6 +29,7 @@ from workers.workflows import WorkflowMining
 
 SWEEP_SECONDS = frozenset(range(0, 60, 5))
 RETRAIN_HOUR = 3
+SWEEP_HOUR = 4
 MINING_HOUR = 4
 CENSUS_MINUTE = 20
 WATCH_MINUTES = frozenset(range(5, 60, 10))
@@ -54,6 +55,7 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_jobs, second=set(SWEEP_SECONDS), timeout=JOB_TIMEOUT_SECONDS),
                 cron(sweep_outbox, second=set(SWEEP_SECONDS)),
                 cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
+                cron(sweep_interest, hour=SWEEP_HOUR, minute=0),
                 cron(watch_all, minute=set(WATCH_MINUTES)),
                 cron(mine_all, hour=MINING_HOUR, minute=0),
                 cron(count_generations, minute=CENSUS_MINUTE, timeout=JOB_TIMEOUT_SECONDS),
@@ -114,6 +116,13 @@ async def sweep_jobs(ctx: Context) -> None:
 async def sweep_outbox(ctx: Context) -> None:
     """Publish the live updates that a process left behind."""
     await ctx["parts"].services.publisher.sweep()
+
+
+async def sweep_interest(ctx: Context) -> None:
+    """Delete the live counts of every tenant that have faded away."""
+    services = ctx["parts"].services
+    for tenant in await services.job_store.tenants():
+        await services.interest.sweep(tenant)
 
 
 async def retrain_all(ctx: Context) -> None:

@@ -25,6 +25,7 @@ class Listing:
     kinds: KindService
     trends: TrendService
     questions: QuestionService
+    interest: InterestService
 
 
 def make_lists(ground: Ground, stating: StatingService, rules: RuleService, profiles: ProfileService) -> Listing:
@@ -41,4 +42,5 @@ def make_lists(ground: Ground, stating: StatingService, rules: RuleService, prof
         KindService(recommendations, profiles),
         TrendService(grounds, ground.clock),
         QuestionService(readers, grounds, ground.clock),
+        interest,
     )

@@ -22,6 +22,7 @@ from domain.identities.service import IdentityService
 from domain.identities.store import PostgresIdentityStore
 from domain.ids import TenantId
 from domain.insights.service import InsightService
+from domain.interest.service import InterestService
 from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
@@ -64,6 +65,7 @@ class Services:
     kinds: KindService
     trends: TrendService
     questions: QuestionService
+    interest: InterestService
     rules: RuleService
     adaptation: AdaptationService
     generation: GenerationService
@@ -104,6 +106,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         kinds=listing.kinds,
         trends=listing.trends,
         questions=listing.questions,
+        interest=listing.interest,
         rules=rules,
         adaptation=_adaptation(ground),
         generation=_generation(ground, stating),

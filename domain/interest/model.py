@@ -19,6 +19,9 @@ from domain.ids import ItemId
 COUNTED_AGAIN: Final = timedelta(days=30)
 """After this long a person counts for the same item once more."""
 
+FADED_AWAY: Final = timedelta(days=90)
+"""After so long less than a four-thousandth of a count is left, and its row can go."""
+
 CURRENT: Final = timedelta(days=1)
 """What happened longer ago when it is learned, says nothing about this moment."""
 

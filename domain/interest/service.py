@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from domain.clock import Clock
 from domain.errors import Unavailable
 from domain.ids import TenantId
-from domain.interest.model import NOTHING_COUNTED, LiveInterest
+from domain.interest.model import FADED_AWAY, NOTHING_COUNTED, LiveInterest
 
 REREAD_SECONDS: Final = 2.0
 HELD_TENANTS: Final = 64
@@ -19,6 +19,10 @@ class InterestStore(Protocol):
 
     async def read(self, tenant: TenantId, at: datetime) -> LiveInterest:
         """The counts as they have faded by `at`."""
+        ...
+
+    async def sweep(self, tenant: TenantId, before: datetime) -> None:
+        """Delete the counts that nobody has added to since `before`."""
         ...
 
 
@@ -44,6 +48,10 @@ class InterestService:
         if len(self._held) > HELD_TENANTS:
             self._held.popitem(last=False)
         return interest
+
+    async def sweep(self, tenant: TenantId) -> None:
+        """Delete what has faded away."""
+        await self._store.sweep(tenant, self._clock.now() - FADED_AWAY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,17 +28,19 @@ from domain.interest.model import (
 )
 from domain.storage.postgres import Database, Transaction
 
-FADED_AWAY: Final = 0.01
+LEAST_TOLD: Final = 0.01
 _TYPES: Final = [
     kind.name for kind in EVENT_TYPES.values() if kind.weight >= MIN_WEIGHT and kind.purpose is Purpose.PREFERENCE
 ]
 
-# Whoever is there already was counted not long ago.
+# Whoever is there already was counted not long ago. What people take to is told to others, which is learning from them
+# and needs the same consent as training.
 _COUNT = """
     INSERT INTO user_interest AS held (subject_id, item_id, tenant_id, counted_at, partners)
     SELECT DISTINCT e.subject_id, e.item_id, $1, $4::timestamptz, '{}'::text[]
     FROM unnest($2::uuid[], $3::uuid[]) AS learned (subject_id, event_id)
     JOIN user_behavior_events e ON e.subject_id = learned.subject_id AND e.event_id = learned.event_id
+    JOIN subjects s ON s.subject_id = e.subject_id AND s.tenant_id = $1 AND s.trains AND s.erased_at IS NULL
     JOIN catalog_items i ON i.tenant_id = $1 AND i.item_id = e.item_id
     WHERE e.tenant_id = $1 AND e.type = ANY ($5::text[]) AND e.occurred_at > $6 AND NOT i.sensitive
     ON CONFLICT (subject_id, item_id) DO UPDATE SET counted_at = excluded.counted_at, partners = '{}'
@@ -107,6 +109,9 @@ _TAKE_PAIRS = f"""
     WHERE held.tenant_id = $1 AND held.item_id = least(mine.item_id, mine.partner)
         AND held.other_id = greatest(mine.item_id, mine.partner)"""  # noqa: S608  # of constants
 
+_SWEEP_ITEMS = "DELETE FROM item_interest WHERE tenant_id = $1 AND touched_at < $2"
+_SWEEP_PAIRS = "DELETE FROM item_pairs WHERE tenant_id = $1 AND touched_at < $2"
+
 _ITEMS = "SELECT item_id, day, week, month, touched_at FROM item_interest WHERE tenant_id = $1 AND month >= $2"
 _PAIRS = "SELECT item_id, other_id, people, touched_at FROM item_pairs WHERE tenant_id = $1 AND people >= 4.5"
 
@@ -122,7 +127,7 @@ class PostgresInterestStore:
     async def read(self, tenant: TenantId, at: datetime) -> LiveInterest:
         """The counts as they have faded by `at`."""
         async with self._database.transaction(tenant) as tx:
-            items = await tx.rows(_ITEMS, tenant, FADED_AWAY)
+            items = await tx.rows(_ITEMS, tenant, LEAST_TOLD)
             pairs = await tx.rows(_PAIRS, tenant)
         ages, pair_ages = _ages(items, at), _ages(pairs, at)
         return LiveInterest(
@@ -138,6 +143,12 @@ class PostgresInterestStore:
             together=_column(pairs, "people") * np.exp2(-pair_ages / HALF_LIVES[Window.MONTH].total_seconds()),
         )
 
+    async def sweep(self, tenant: TenantId, before: datetime) -> None:
+        """Delete the counts that nobody has added to since `before`."""
+        async with self._database.transaction(tenant) as tx:
+            await tx.execute(_SWEEP_ITEMS, tenant, before)
+            await tx.execute(_SWEEP_PAIRS, tenant, before)
+
 
 class InterestCounter:
     """Counts what was learned, within the transaction of whoever learns."""
@@ -148,7 +159,7 @@ class InterestCounter:
         """Count the people of these events for the items that they took to, and for pairs of their latest items.
 
         Args:
-            tx: names the tenant and the people, who agree to being learned of.
+            tx: names the tenant and the people; those who do not agree to training are not counted.
             tenant: whose events.
             events: what has been learned from.
             now: when they are counted.

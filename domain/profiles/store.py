@@ -7,6 +7,7 @@ nothing has to time out.
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Protocol, TypeVar
 
 from domain.ids import EventId, ItemId, SubjectId, TenantId
@@ -110,7 +111,9 @@ class PostgresProfileStore:
         processed = set_aside = 0
         changed: dict[TenantId, frozenset[SubjectId]] = {}
         async with self._database.dispatch() as tx:
-            for tenant, claim in (await _claimed(tx, size)).items():
+            claims = await _claimed(tx, size)
+            # Tenants in one order, so that two batches never wait for each other's counts in a circle.
+            for tenant, claim in sorted(claims.items(), key=itemgetter(0)):
                 await tx.see(tenant, claim)
                 found = await _taught(tx, tenant, claim, learn_from)
                 lessons, (done, failed) = found.learned, _split(claim, found)

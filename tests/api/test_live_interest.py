@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from domain.bootstrap import open_worker
 from domain.catalog.model import CatalogItem, ItemKind
+from domain.clock import FixedClock, SystemClock
 from domain.ids import ItemId
+from domain.interest.model import FADED_AWAY
 from domain.models.factor_model import FactorModel, ServingParameters
 from tests.api.graphql_room import LEARN, Graph, caller
 from tests.api.rest_room import ITEMS, RestRoom
+from workers import main
 
 PATIENCE_SECONDS = 15.0
 TRENDS = """query T($kind: ItemKind, $window: TrendWindow! = DAY) {
@@ -128,3 +132,13 @@ async def test_a_counterfactual_names_what_holds_an_item_and_where_it_falls(room
     assert said["leavesPage"] is (said["placeWithout"] > 3)
     assert said["placeWithout"] > 1
     assert f"would fall from place 1 to {said['placeWithout']}" in said["text"]
+
+
+async def test_what_has_faded_away_is_swept_by_the_worker(room: RestRoom, reader: Graph) -> None:
+    await use(room, [f"user{n}" for n in range(5)], "template_7")
+    await eventually(reader, ["template_7"])
+    later = FixedClock(SystemClock().now() + FADED_AWAY + timedelta(minutes=1))
+    async with open_worker(room.settings, later) as parts:
+        await main.sweep_interest({"parts": parts})
+        assert (await parts.services.interest.current(room.tenant)).item_ids == ()
+    await eventually(reader, [])

@@ -18,6 +18,10 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ADD = """INSERT INTO user_behavior_events (subject_id, event_id, tenant_id, type, item_id, occurred_at, received_at,
              processed_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $6)"""
 
+SOMEBODY = """INSERT INTO subjects
+        (subject_id, tenant_id, external_id_sealed, privacy_level, collects, trains, created_at)
+    VALUES ($1, $2, 'sealed', 'standard', true, $3, $4)"""
+
 
 class Counts:
     """Somebody who acts, is counted and is forgotten."""
@@ -25,6 +29,14 @@ class Counts:
     def __init__(self, database: Database, tenant: TenantId) -> None:
         self.database, self.tenant = database, tenant
         self.people: list[SubjectId] = []
+
+    async def somebody(self, *, trains: bool = True) -> SubjectId:
+        """A person who agrees to training, or does not."""
+        person = SubjectId(uuid4())
+        self.people.append(person)
+        async with self.database.transaction(self.tenant, (person,)) as tx:
+            await tx.execute(SOMEBODY, person, self.tenant, trains, NOON)
+        return person
 
     async def act(
         self,
@@ -36,8 +48,8 @@ class Counts:
         counted: datetime | None = None,
     ) -> SubjectId:
         """One event for each letter of `items`, counted together."""
-        person = person or SubjectId(uuid4())
-        self.people.append(person)
+        if person is None:
+            person = await self.somebody()
         events = [(person, EventId(uuid4())) for _ in items]
         async with self.database.transaction(self.tenant, (person,)) as tx:
             for (_, event), item in zip(events, items, strict=True):
@@ -65,7 +77,8 @@ async def counts(worker_database: Database, tenant: TenantId) -> AsyncIterator[C
     made = Counts(worker_database, tenant)
     yield made
     async with worker_database.transaction(tenant, made.people) as tx:
-        await tx.execute("DELETE FROM user_behavior_events WHERE tenant_id = $1", tenant)
+        for table in ("user_behavior_events", "subjects"):
+            await tx.execute(f"DELETE FROM {table} WHERE tenant_id = $1", tenant)
 
 
 async def test_a_person_counts_once_however_often_they_act(counts: Counts) -> None:
@@ -103,6 +116,21 @@ async def test_views_old_news_unknown_and_sensitive_items_count_nothing(counts: 
     await counts.act("a", at=NOON - timedelta(days=2), counted=NOON)
     await counts.act("xs")
     assert await counts.items() == {}
+
+
+async def test_whoever_does_not_agree_to_training_is_not_counted(counts: Counts) -> None:
+    await counts.act("ab", person=await counts.somebody(trains=False))
+    assert await counts.items() == {}
+
+
+async def test_what_has_faded_away_is_swept(counts: Counts) -> None:
+    for _ in range(5):
+        await counts.act("ab")
+    store = PostgresInterestStore(counts.database)
+    await store.sweep(counts.tenant, NOON)
+    assert await counts.items() == {"a": 5.0, "b": 5.0}
+    await store.sweep(counts.tenant, NOON + timedelta(seconds=1))
+    assert (await counts.items(), await counts.pairs()) == ({}, {})
 
 
 async def test_items_of_one_person_make_a_pair_once(counts: Counts) -> None:
