@@ -256,4 +256,5 @@ def _cursor(after: str | None) -> Cursor | None:
 
 
 def _ids(page: RecommendationList) -> tuple[str, ...]:
-    return tuple(place.item_id for place in page.items)
+    """What is on a list for a reason; that chance would draw something else today is no change."""
+    return tuple(item.item_id for item in page.items if item.propensity == 1.0)

@@ -10,6 +10,7 @@ A draw depends on the id of the list alone, so whoever has the exposure can repe
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -59,20 +60,27 @@ class Exploration:
         every = max(2, round(1 / self.share))
         return [place for place in range(length) if (shown + place + 1) % every == 0]
 
-    def draw(self, chances: NDArray[np.float64], count: int) -> list[tuple[int, float]]:
+    def draw(
+        self, chances: NDArray[np.float64], count: int, closing: Callable[[int], NDArray[np.int64]] | None = None
+    ) -> list[tuple[int, float]]:
         """Up to `count` different indices of `chances`, each with the probability of having been drawn.
 
         Args:
             chances: float64[m], at least 0, at most one draw's worth each; they are taken relative to their sum.
             count: how many to draw.
+            closing: told of each index drawn, answers with those that may not be drawn any more.
         """
         left, drawn = chances.astype(np.float64), []
-        for number in range(min(count, int(np.count_nonzero(chances)))):
+        for number in range(count):
+            if not left.any():
+                break
             shares = np.cumsum(left / left.sum())
             # Rounding may leave the last share a little below 1.
             index = int(min(np.searchsorted(shares, self._uniform(number), side="right"), np.flatnonzero(left)[-1]))
             drawn.append((index, float(left[index] / left.sum())))
             left[index] = 0.0
+            if closing is not None:
+                left[closing(index)] = 0.0
         return drawn
 
     def _uniform(self, number: int) -> float:

@@ -110,7 +110,7 @@ def drawn(
         candidates: what is not on the page.
         exploration: the chance.
         count: how many draws.
-        quotas: caps; whatever they shut out before the first draw cannot be drawn.
+        quotas: caps; they are drawn from.
     """
     if quotas is not None:
         candidates = candidates[~quotas.closed(candidates)]
@@ -118,8 +118,9 @@ def drawn(
     best = top(promise, DRAWN_FROM)
     if len(best) == 0:
         return []
-    draws = exploration.draw(chances(promise[best]), count)
-    return [Placed(int(candidates[best[index]]), chance, drawn=True) for index, chance in draws]
+    pool = candidates[best]
+    draws = exploration.draw(chances(promise[best]), count, None if quotas is None else _closing(pool, quotas))
+    return [Placed(int(pool[index]), chance, drawn=True) for index, chance in draws]
 
 
 def laid_out(

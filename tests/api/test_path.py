@@ -81,7 +81,8 @@ async def test_an_interaction_changes_the_list_that_a_socket_shows(up: Up) -> No
     assert before[0] not in after
     assert after != before
     answer = await ask(up, LIST, user="user_123")
-    assert [edge["node"]["itemId"] for edge in answer["recommendations"]["edges"]] == after
+    # The tenth place is drawn anew for each list.
+    assert [edge["node"]["itemId"] for edge in answer["recommendations"]["edges"]][:9] == after[:9]
 
 
 async def test_the_documented_payload_counts_at_once_and_is_learned_from(up: Up) -> None:

@@ -191,6 +191,18 @@ def test_a_page_is_filled_from_beyond_the_pool_where_a_cap_shuts_the_best_out() 
     assert [large.category_of(large.rows[entry.item_id]) for entry in page].count("c0") == 1
 
 
+def test_draws_keep_to_the_caps_as_well() -> None:
+    made = (Rule("cap", RuleKind.CAP, at_most=1, per=CapGroup.CATEGORY),)
+    large = catalog(400)
+    steering = RuleSheet(RuleBook(1, made), large).steering(None, None, None, NOON)
+    for seed in seeds(40):
+        around = Circumstances(steering, None, Exploration(seed, 0.5))
+        page = Recommender(large, None).recommend([], RecommendationQuery(limit=6), at=NOON, around=around)
+        categories = [large.category_of(large.rows[entry.item_id]) for entry in page]
+        assert sorted(categories) == ["c0", "c1", "c2", "c3", "c4"]
+        assert [entry.propensity for entry in page if entry.propensity < 1]
+
+
 def test_attributes_select_by_value_and_type() -> None:
     def selected(**attributes: Any) -> int:
         rule = Rule("r", RuleKind.EXCLUDE, Selector(attributes=attributes))
