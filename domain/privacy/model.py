@@ -161,6 +161,11 @@ class Subject:
         purpose = ConsentPurpose.STATED_PREFERENCES
         return purpose in self.consents.granted or self._uses(purpose, allowed=self.rules.learns_profile)
 
+    @property
+    def uses_stated(self) -> bool:
+        """Answers may use what the person stated: they agreed to just that, or to personalization."""
+        return self.keeps_stated and (ConsentPurpose.STATED_PREFERENCES in self.consents.granted or self.personalizes)
+
     def _uses(self, purpose: ConsentPurpose, *, allowed: bool) -> bool:
         return self.collects and allowed and purpose not in self.consents.withdrawn
 

@@ -135,7 +135,7 @@ class StatingService:
 
         Every change of it takes the person's next version, so what is held for their version is what holds.
         """
-        if not subject.keeps_stated:
+        if not subject.uses_stated:
             return NO_TASTE
         held = self._tastes.get(subject.subject_id)
         if held is None or held[0] != subject.version:

@@ -233,6 +233,15 @@ async def test_the_strict_may_state_with_a_consent_of_its_own(room: RestRoom, an
     assert (await anna.ask(READ, user=ANNA))["facets"] == []
 
 
+async def test_whoever_withdrew_personalization_gets_the_anonymous_list(room: RestRoom, anna: Graph) -> None:
+    await anna.ask(STATE, input=stating(tags={"editing": 1.0}))
+    purposes = {ConsentPurpose.PERSONALIZATION}
+    await room.services.privacy.record_consent(room.tenant, UserId(ANNA), purposes, granted=False, evidence=AGREED)
+    unknown = await caller(room.app, room.tenant, "nobody").ask(REASONS, user="nobody", first=33)
+    assert await anna.ask(REASONS, user=ANNA, first=33) == unknown
+    assert values(await anna.ask(READ, user=ANNA), "tag") == {"editing": "STATED"}
+
+
 async def test_a_profile_outlives_sessions_and_processes(room: RestRoom, anna: Graph) -> None:
     for session in ("monday", "tuesday"):
         await anna.ask(LEARN, input={**acting("modern_template", 2), "sessionId": session})
