@@ -49,7 +49,8 @@ class Case:
         """The history as a model sees it, whose row of each place is in `rows`, -1 for none."""
         mapped = rows[self.history]
         kept = (mapped >= 0) & (self.weights != 0)
-        return Observations(mapped[kept], self.weights[kept], self.acted_at[kept])
+        latest_at = float(self.acted_at[kept].max()) if kept.any() else None
+        return Observations(mapped[kept], self.weights[kept], latest_at)
 
 
 def split_moment(training_set: TrainingSet, share: float) -> float:
