@@ -8,15 +8,17 @@ from typing import Final, Protocol
 import numpy as np
 
 from domain.behavior.model import ExploredPlace, TrainingRow
+from domain.behavior.served import TakenList
 from domain.behavior.vocabulary import EVENT_TYPES
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId, SubjectId, TenantId
 from domain.models.item_terms import catalog_terms
 from workers.training.clicks import ExploredPlaces
 from workers.training.drift import Behaviour
-from workers.training.interactions import TrainingSet
+from workers.training.interactions import ServedLists, TrainingSet
 
 EXPLORED_LIMIT: Final = 50_000
+LISTS_LIMIT: Final = 10_000
 _TYPES: Final = tuple(EVENT_TYPES)
 _CODES: Final = {name: code for code, name in enumerate(_TYPES)}
 
@@ -30,6 +32,10 @@ class TrainingRows(Protocol):
 
     async def explored(self, tenant: TenantId, limit: int) -> list[ExploredPlace]:
         """The newest places of served lists that chance had a part in."""
+        ...
+
+    async def taken_lists(self, tenant: TenantId, limit: int) -> list[TakenList]:
+        """The newest served lists of which something was taken."""
         ...
 
 
@@ -86,6 +92,7 @@ async def snapshot_of(rows: TrainingRows, catalog: CatalogSnapshot, tenant: Tena
         occurred_at=np.array(moments, dtype=np.float64),
         item_terms=catalog_terms(catalog),
         item_facets=[_facets(catalog, row) for row in range(len(catalog))],
+        served=_served(await rows.taken_lists(tenant, LISTS_LIMIT), people, catalog.rows),
     )
     return Snapshot(Behaviour(training_set, np.array(types, dtype=np.int8), _TYPES), people, catalog.rows)
 
@@ -93,3 +100,19 @@ async def snapshot_of(rows: TrainingRows, catalog: CatalogSnapshot, tenant: Tena
 def _facets(catalog: CatalogSnapshot, row: int) -> tuple[str, ...]:
     """Category and tags of an item, without regard to case."""
     return tuple({name.casefold() for name in (*catalog.tags[row], catalog.category_of(row)) if name})
+
+
+def _served(
+    found: list[TakenList], people: Mapping[SubjectId, int], places: Mapping[ItemId, int]
+) -> ServedLists | None:
+    """Served lists in a snapshot's numbers; items that left the catalogue are left out."""
+    if not found:
+        return None
+    shown = [[(places[item], item in set(entry.taken)) for item in entry.item_ids if item in places] for entry in found]
+    return ServedLists(
+        users=np.array([people.get(entry.subject_id, -1) for entry in found], dtype=np.int64),
+        served_at=np.array([entry.served_at.timestamp() for entry in found], dtype=np.float64),
+        offsets=np.concatenate(([0], np.cumsum([len(entry) for entry in shown]))).astype(np.int64),
+        items=np.array([place for entry in shown for place, _ in entry], dtype=np.int64),
+        taken=np.array([taken for entry in shown for _, taken in entry], dtype=np.bool_),
+    )

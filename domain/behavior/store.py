@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.behavior.model import Backlog, ExploredPlace, Interaction, InteractionAction, TrainingRow
+from domain.behavior.served import TakenList
 from domain.behavior.service import Appended, Report, SealedEvent, SealedFeedback, SealedSession
 from domain.errors import ConsentRequired
 from domain.ids import EventId, ModelVersion, SubjectId, TenantId
@@ -80,6 +81,13 @@ _EXPLORED = """
     FROM recommendations r CROSS JOIN LATERAL unnest(r.item_ids, r.propensities) AS place (item_id, propensity)
     WHERE r.tenant_id = $1 AND place.propensity > 0 AND place.propensity < 1
     ORDER BY r.served_at DESC, r.recommendation_id, place.item_id LIMIT $2"""
+
+_TAKEN_LISTS = """
+    SELECT r.subject_id, r.served_at, r.item_ids, array_agg(DISTINCT i.item_id) AS taken
+    FROM recommendations r JOIN recommendation_interactions i USING (tenant_id, subject_id, recommendation_id)
+    WHERE r.tenant_id = $1 AND i.action = ANY($3::text[])
+    GROUP BY r.subject_id, r.recommendation_id, r.served_at, r.item_ids
+    ORDER BY r.served_at DESC, r.recommendation_id LIMIT $2"""
 
 _ADD_FEEDBACK = """
     INSERT INTO user_feedback (tenant_id, subject_id, occurred_at, feedback_id, sentiment, item_id, payload_sealed)
@@ -199,6 +207,12 @@ class TrainingLog:
             )
             for row in rows
         ]
+
+    async def taken_lists(self, tenant: TenantId, limit: int) -> list[TakenList]:
+        """The newest served lists of which something was taken."""
+        async with self._database.transaction(tenant) as tx:
+            rows = await tx.rows(_TAKEN_LISTS, tenant, limit, SUCCESSES)
+        return [TakenList(row["subject_id"], row["served_at"], row["item_ids"], row["taken"]) for row in rows]
 
 
 async def lock_collecting(tx: Transaction, tenant: TenantId, subject: SubjectId) -> int:

@@ -20,6 +20,36 @@ _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ServedLists:
+    """Lists that were served and of which something was taken: k of them with m places.
+
+    Attributes:
+        users: int64[k], in the numbering of the training set; -1 for somebody it does not hold.
+        served_at: float64[k], seconds since the epoch.
+        offsets: int64[k + 1], where the places of each list begin.
+        items: int64[m], places in the training set's `item_ids`.
+        taken: bool[m].
+    """
+
+    users: NDArray[np.int64]
+    served_at: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    items: NDArray[np.int64]
+    taken: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def until(self, moment: float) -> "ServedLists":
+        """Those that were served up to and including `moment`."""
+        kept = self.served_at <= moment
+        lengths = np.diff(self.offsets)
+        places = np.repeat(kept, lengths)
+        offsets = np.concatenate(([0], np.cumsum(lengths[kept])))
+        return ServedLists(self.users[kept], self.served_at[kept], offsets, self.items[places], self.taken[places])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
     """What to learn from: m rows of behaviour over n items.
 
@@ -32,6 +62,7 @@ class TrainingSet:
         occurred_at: float64[m], seconds since the epoch.
         item_facets: category and tags of each item, n entries; empty where nothing is known of any.
         item_terms: what the catalogue says of each item, n entries; empty where nothing is known of any.
+        served: lists that were served; None where none were kept.
 
     Raises:
         ValidationFailed: the columns differ in length, an index is out of range or a number is not finite.
@@ -45,6 +76,7 @@ class TrainingSet:
     occurred_at: NDArray[np.float64]
     item_facets: Sequence[Sequence[str]] = ()
     item_terms: Sequence[ItemTerms] = ()
+    served: ServedLists | None = None
 
     def __post_init__(self) -> None:
         columns = (self.user_index, self.item_index, self.weight, self.occurred_at)

@@ -6,10 +6,10 @@ of other users better than the blend alone, and told of the moment only where th
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import torch
@@ -18,19 +18,18 @@ from torch import Tensor, nn
 
 from domain.models.factor_model import FactorModel
 from domain.models.network import FEATURE_LIMIT, Layer, PreferenceNetwork
-from domain.recommendations.blending import Scorer
-from domain.recommendations.features import CONTEXT, GROUPS, Features
+from domain.recommendations.features import CONTEXT, GROUPS
 from domain.recommendations.refinement import CANDIDATES, lifted
-from domain.recommendations.retrieval import top
 from workers.training.config import TrainingConfig
-from workers.training.evaluation import HoldOut, newest
+from workers.training.evaluation import HoldOut
+from workers.training.impressions import Impression
+from workers.training.lists import Lists, Source
 from workers.training.weighing import HISTORY_BOUNDS, gain
 
 HIDDEN: Final = (32, 16)
 LISTS: Final = 2_000
 """At most so many lists are learned from, and half as many checked."""
 
-NEGATIVES: Final = 50
 LEAST_LISTS: Final = 60
 EPOCHS: Final = 60
 PATIENCE: Final = 6
@@ -46,33 +45,6 @@ SURE: Final = 2.0
 
 WORTH: Final = 0.01
 """And the part of the blend's value that it has to add."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lists:
-    """Candidates of k users with the item that each took to.
-
-    Attributes:
-        features: float32[k, c, f], the wanted item first; zeros behind the last candidate.
-        blended: float32[k, c], the blend's scores; -inf behind the last candidate.
-        liked: int64[k], items in each user's history.
-        reached: bool[k], whether the wanted item is among the candidates that the network would see.
-        names: of the f features.
-    """
-
-    features: NDArray[np.float32]
-    blended: NDArray[np.float32]
-    liked: NDArray[np.int64]
-    reached: NDArray[np.bool_]
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.liked)
-
-    def without(self, names: Sequence[str]) -> "Lists":
-        """The same lists without some features."""
-        kept = [place for place, name in enumerate(self.names) if name not in names]
-        return replace(self, features=self.features[:, :, kept], names=tuple(self.names[place] for place in kept))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,21 +65,26 @@ class Outcome:
 NOTHING: Final = Outcome(None, {}, context=False)
 
 
-def preference_network(model: FactorModel, hold_out: HoldOut, config: TrainingConfig) -> Outcome:
+def preference_network(
+    model: FactorModel, hold_out: HoldOut, config: TrainingConfig, shown: Sequence[Impression] = ()
+) -> Outcome:
     """The network that reorders the candidates of `model` best.
 
     Args:
         model: trained on `hold_out.training`, with its blend.
         hold_out: users that the result must not be measured on afterwards.
         config: groups of features, seed.
+        shown: lists that were served, to learn from instead of sampled negatives; whether the result helps is still
+            asked of held-out items.
     """
     names = tuple(name for group in config.network_features for name in GROUPS[group])
     learning, checking = hold_out.thirds()
     if not names or model.blend is None or len(learning) < LEAST_LISTS or len(checking) < LEAST_LISTS // 2:
         return NOTHING
     rng = np.random.default_rng(config.seed)
-    source = _Source(model, names)
-    taught, checked = source.lists(learning, LISTS, rng), source.lists(checking, LISTS // 2, None)
+    source = Source(model, names)
+    taught = source.shown(shown[-LISTS:]) if shown else source.lists(learning, LISTS, rng)
+    checked = source.lists(checking, LISTS // 2, None)
     plain = _gated(_fitted(taught.without(CONTEXT), checked.without(CONTEXT), config.seed), checked.without(CONTEXT))
     if not set(CONTEXT) & set(names):
         return plain
@@ -115,60 +92,6 @@ def preference_network(model: FactorModel, hold_out: HoldOut, config: TrainingCo
     if sum(aware.gains.values()) > sum(plain.gains.values()):
         return replace(aware, context=True)
     return plain
-
-
-class _List(NamedTuple):
-    """One entry of `Lists`."""
-
-    table: NDArray[np.float32]
-    blended: NDArray[np.float32]
-    liked: int
-    reached: bool
-
-
-class _Source:
-    """Lists of one model's candidates."""
-
-    def __init__(self, model: FactorModel, names: tuple[str, ...]) -> None:
-        self._scorer = Scorer(model, complete=True)
-        self._features = Features(model)
-        self._names = names
-
-    def lists(self, hold_out: HoldOut, most: int, rng: np.random.Generator | None) -> Lists:
-        """A list for each target, and one as if little of its user were known.
-
-        Args:
-            hold_out: whom to list for.
-            most: lists at most.
-            rng: draws candidates to learn from, of lists that hold the wanted item; None keeps all.
-        """
-        numbers = np.linspace(0, len(hold_out) - 1, min(len(hold_out), most // 2)).astype(np.int64).tolist()
-        found = [entry for number in numbers for entry in self._of(hold_out, number, rng)]
-        if rng is not None:
-            found = [entry for entry in found if entry.reached] or found[:1]
-        width = max(len(entry.blended) for entry in found)
-        features = np.zeros((len(found), width, len(self._names)), dtype=np.float32)
-        blended = np.full((len(found), width), -np.inf, dtype=np.float32)
-        for place, entry in enumerate(found):
-            features[place, : len(entry.table)] = entry.table
-            blended[place, : len(entry.blended)] = entry.blended
-        liked = np.array([entry.liked for entry in found], dtype=np.int64)
-        return Lists(features, blended, liked, np.array([entry.reached for entry in found]), self._names)
-
-    def _of(self, hold_out: HoldOut, number: int, rng: np.random.Generator | None) -> Iterator["_List"]:
-        whole, target, at = hold_out.observations(number), int(hold_out.targets[number]), hold_out.moment(number)
-        for observations in (whole, newest(whole, 1 + number % (HISTORY_BOUNDS[-1] - 1))):
-            scores = self._scorer.scores(observations)
-            competing = scores.blended.copy()
-            competing[whole.rows] = -np.inf
-            rows = top(competing, CANDIDATES)
-            reached = bool((rows == target).any())
-            rows = rows[np.isfinite(competing[rows]) & (rows != target)]
-            if rng is not None and len(rows) > NEGATIVES:
-                rows = np.sort(rng.choice(rows, NEGATIVES, replace=False))
-            rows = np.concatenate(([target], rows))
-            table = self._features.table(self._names, scores, observations, rows, at)
-            yield _List(table, scores.blended[rows], observations.liked, reached)
 
 
 def _fitted(taught: Lists, checked: Lists, seed: int) -> PreferenceNetwork:

@@ -67,6 +67,7 @@ def until(training_set: TrainingSet, moment: float) -> TrainingSet:
         item_index=training_set.item_index[kept],
         weight=training_set.weight[kept],
         occurred_at=training_set.occurred_at[kept],
+        served=None if training_set.served is None else training_set.served.until(moment),
     )
 
 

@@ -18,6 +18,7 @@ from workers.training.dimensions import best_factors
 from workers.training.evaluation import HoldOut, leave_last, measure
 from workers.training.factorization import item_factors
 from workers.training.guard import below_popularity, by_popularity
+from workers.training.impressions import impressions
 from workers.training.interactions import Interactions, TrainingSet, canonical, item_order
 from workers.training.neighbours import neighbours
 from workers.training.network import preference_network
@@ -94,7 +95,8 @@ def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfi
     part, _ = _model(training_set, hold_out.training, config, _between(report, 0.0, 0.4), _between(report, 0.4, 0.7))
     part = replace(part, blend=weighed(part, learning))
     report(0.8)
-    outcome = preference_network(part, learning, config)
+    shown = impressions(training_set)
+    outcome = preference_network(part, learning, config, shown)
     part = replace(part, network=outcome.network)
     report(0.9)
     measured_on = measuring if len(measuring) else learning
@@ -103,6 +105,7 @@ def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfi
         part = by_popularity(part, bounds)
         metrics = dict(measure(part, measured_on))
     metrics["network_weight"] = 0.0 if part.network is None else float(part.network.weights.max())
+    metrics["network_lists_served"] = float(len(shown))
     metrics["network_context"] = float(outcome.context and part.network is not None)
     metrics |= {f"network_gain_history_{bound}": gained for bound, gained in outcome.gains.items()}
     return _Learned(config, metrics, part.blend, part.network)

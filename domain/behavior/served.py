@@ -1,0 +1,16 @@
+"""What a training sees of the lists that were served."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.ids import ItemId, SubjectId
+
+
+class TakenList(NamedTuple):
+    """A list that was served, and what was taken of it."""
+
+    subject_id: SubjectId
+    served_at: datetime
+    item_ids: Sequence[ItemId]
+    taken: Sequence[ItemId]
