@@ -70,8 +70,11 @@ def test_a_pattern_that_no_source_sees_is_learned() -> None:
 
 
 def test_what_does_not_help_is_left_out() -> None:
-    """Without categories and kinds nothing but popularity is known, and that is in the blend already."""
-    model, hold_out = blind(replace(by_facet(), item_facets=(), item_kinds=np.zeros(CATALOGUE, dtype=np.int8)))
+    """Where everything is chance there is nothing to learn."""
+    rng = np.random.default_rng(5)
+    items = np.concatenate([rng.choice(CATALOGUE, 8, replace=False) for _ in range(PEOPLE)])
+    moments = np.sort(rng.random((PEOPLE, 8)) * 9e6, axis=1).ravel()
+    model, hold_out = blind(rows(np.repeat(np.arange(PEOPLE), 8), items, at=moments, item_count=CATALOGUE))
     outcome = preference_network(model, hold_out.halves()[0], CONFIG)
     assert outcome.network is None
     assert not any(outcome.gains.values())

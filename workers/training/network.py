@@ -39,7 +39,7 @@ WEIGHT_DECAY: Final = 1e-3
 WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 """What the network's standardized logit may add to the blend."""
 
-SURE: Final = 2.0
+SURE: Final = 2.5
 """Standard errors by which the network has to be better than the blend."""
 
 
@@ -197,7 +197,7 @@ def _gated(network: PreferenceNetwork, checked: Lists) -> Outcome:
 
 def _best_weight(ranks: dict[float, NDArray[np.int64]]) -> tuple[float, float]:
     base = gain(ranks[0.0])
-    if len(base) < LEAST_LISTS // 4:
+    if len(base) < LEAST_LISTS // 2:
         return 0.0, 0.0
     best, value = 0.0, 0.0
     for weight in WEIGHTS[1:]:
