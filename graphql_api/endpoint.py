@@ -1,7 +1,8 @@
 """GraphQL over HTTP: content negotiation, status codes, and who is calling (GraphQL over HTTP, first edition)."""
 
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
@@ -15,7 +16,7 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.ides import GraphQL_IDE
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import InvalidOperationTypeError
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from domain.errors import DomainError
@@ -23,6 +24,7 @@ from domain.ids import CorrelationId
 from graphql_api.auth import Principal
 from graphql_api.context import AppOptions, GraphQLContext
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
+from graphql_api.events import event_stream
 from graphql_api.measurement import OperationMetrics
 from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, REFUSED, SocketAdapter, SocketHandler, acknowledge
 
@@ -35,9 +37,10 @@ AUTHENTICATE = {"WWW-Authenticate": "Bearer"}
 
 
 class NegotiatedResponse(Response):
-    """Carries what the request accepts to where the answer is made."""
+    """Carries what the request accepts, and who asks, to where the answer is made."""
 
     graphql_response = False
+    context: GraphQLContext
 
 
 class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
@@ -51,7 +54,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         super().__init__(
             schema,
             graphql_ide=explorer,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
             connection_init_wait_timeout=INIT_WAIT,
             max_subscriptions_per_connection=OPERATIONS_PER_SOCKET,
             allowed_origins=tuple(sorted(options.origins)),
@@ -85,14 +88,19 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
     async def get_context(
         self,
         request: Request | WebSocket,
-        response: Response | WebSocket,  # noqa: ARG002 - the base's signature
+        response: Response | WebSocket,
     ) -> GraphQLContext:
         """Who asks, and with what; a token that cannot be trusted is refused before anything runs."""
         state = request.app.state
         header = request.headers.get("authorization")
         principal: Principal | None = await state.authenticator.principal(header) if header else None
         bound = structlog.contextvars.get_contextvars().get("correlation_id", "")
-        return GraphQLContext(state.services, self._options, state.authenticator, principal, CorrelationId(str(bound)))
+        context = GraphQLContext(
+            state.services, self._options, state.authenticator, principal, CorrelationId(str(bound))
+        )
+        if isinstance(response, NegotiatedResponse):
+            response.context = context
+        return context
 
     async def on_ws_connect(self, context: GraphQLContext) -> Any:
         """Trust the token that came with `connection_init`, if none came with the handshake."""
@@ -118,6 +126,16 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
             status_code=sub_response.status_code or _status(response_data, negotiated=negotiated),
             media_type=RESPONSE_TYPE if negotiated else "application/json",
         )
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,  # noqa: ARG002 - the base's signature
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        """The answer to an operation that was asked for as server-sent events."""
+        return event_stream(cast("NegotiatedResponse", sub_response).context, stream, headers)
 
     async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002 - the base's signature
         """The explorer, served whole from here."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError
+from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from domain.errors import DomainError, Forbidden
 from domain.ids import CorrelationId
@@ -53,6 +54,9 @@ def presented(error: GraphQLError, correlation_id: CorrelationId, *, suggestions
     if isinstance(cause, DomainError):
         shown["message"] = cause.message
         shown["extensions"] = extensions_of(cause)
+    elif isinstance(cause, InvalidOperationTypeError):
+        shown["message"] = cause.as_http_error_reason("GET")
+        shown["extensions"] = {"code": VALIDATION}
     elif is_request_error(error):
         if not suggestions:
             shown["message"] = _SUGGESTION.sub("", error.message)

@@ -73,7 +73,10 @@ class ModelUpdate:
     version: str = strawberry.field(description="Its version.")
 
 
-@strawberry.type(name="Subscription", description="Listening, over a WebSocket; it ends when what allows it ends.")
+@strawberry.type(
+    name="Subscription",
+    description="Listening, over a WebSocket or server-sent events; it ends when what allows it ends.",
+)
 class RealtimeSubscription:
     """Live updates."""
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
@@ -127,14 +127,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
         await super().shutdown()
 
     async def _end_in_time(self) -> None:
-        seconds, code, reason = LIFETIME_SECONDS * (1 - _jitter.uniform(0, LIFETIME_JITTER)), RECONNECT, "Reconnect"
-        principal = self.context.principal
-        if principal is not None:
-            left = (principal.expires_at - self.context.services.clock.now()).total_seconds()
-            if left < seconds:
-                seconds, code, reason = left, REFUSED, "Forbidden"
-        await asyncio.sleep(max(0.0, seconds))
-        await self.websocket.close(code, reason)
+        ending = ending_of(self.context)
+        await asyncio.sleep(ending.seconds)
+        await self.websocket.close(ending.code, ending.reason)
 
     async def _send_result_stream(
         self, operation: Operation[GraphQLContext, None], result_source: AsyncGenerator[Any, None]
@@ -162,6 +157,24 @@ async def acknowledge(context: GraphQLContext) -> Any:
         except DomainError as error:
             raise ConnectionRejectionError from error
     return UNSET
+
+
+class Ending(NamedTuple):
+    """In how many seconds a connection ends, and what a socket is then closed with."""
+
+    seconds: float
+    code: int
+    reason: str
+
+
+def ending_of(context: GraphQLContext) -> Ending:
+    """The end of a connection that begins now: of its lifetime, or of its token if that comes first."""
+    seconds = LIFETIME_SECONDS * (1 - _jitter.uniform(0, LIFETIME_JITTER))
+    if context.principal is not None:
+        left = (context.principal.expires_at - context.services.clock.now()).total_seconds()
+        if left < seconds:
+            return Ending(max(0.0, left), REFUSED, "Forbidden")
+    return Ending(seconds, RECONNECT, "Reconnect")
 
 
 def _is_well_formed(message: Any) -> bool:

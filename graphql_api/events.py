@@ -1,0 +1,55 @@
+"""GraphQL over server-sent events, for networks that let no socket through (`graphql-sse`, distinct connections).
+
+A stream lives as a socket does: it ends with its token or its lifetime, and a reader who stalls does not hold it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+
+import structlog
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Send
+
+from graphql_api.context import GraphQLContext
+from graphql_api.socket import SEND_SECONDS, ending_of
+
+log = structlog.get_logger(__name__)
+
+
+class EventStream(StreamingResponse):
+    """An answer that goes on until its end, or until its reader has taken nothing for too long."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send what there is, each piece within the deadline; then what it came from is closed."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(message)
+
+        try:
+            await super().stream_response(send_in_time)
+        except TimeoutError:
+            log.info("event_stream_stalled")
+
+
+def event_stream(
+    context: GraphQLContext, stream: Callable[[], AsyncIterator[str]], headers: Mapping[str, str]
+) -> EventStream:
+    """The answer that streams `stream` for as long as the caller's token and a stream's lifetime allow.
+
+    It then ends without `complete`: the client connects anew, and is refused if its token has run out.
+    """
+    return EventStream(_until(stream(), ending_of(context).seconds), headers=headers)
+
+
+async def _until(stream: AsyncIterator[str], seconds: float) -> AsyncGenerator[str, None]:
+    deadline = asyncio.get_running_loop().time() + seconds
+    async with aclosing(stream) as pieces:  # type: ignore[type-var]  # Strawberry's streams are generators
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    piece = await anext(pieces)
+            except (TimeoutError, StopAsyncIteration):
+                return
+            yield piece
