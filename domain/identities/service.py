@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.behavior.service import sealed_session
 from domain.clock import Clock
-from domain.errors import Conflict, Unavailable, ValidationFailed
+from domain.errors import Conflict, NotFound, Unavailable, ValidationFailed
 from domain.identities.model import Busy, Joined, Merge, Merging
 from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.decisions import Standing
@@ -149,11 +149,10 @@ class IdentityService:
             other, account = people[anonymous_id].subject_id, people[user_id].subject_id
             moved = 0
             if merged_now := other != account:
-                if await self._directory.external_id(tenant, other) != anonymous_id:
-                    raise Conflict("This anonymous id belongs to another user.", field="anonymousId")
                 try:
-                    found = await self._merged(tenant, account, other)
-                except Busy:
+                    found = await self._merged(tenant, anonymous_id, account, other)
+                except (Busy, NotFound):
+                    # A worker has them, or another call is merging them: look again.
                     found = None
                 if found is None:
                     await asyncio.sleep(PAUSE_SECONDS)
@@ -165,7 +164,9 @@ class IdentityService:
             return Merge(user_id, anonymous_id, merged_now, moved, now.version)
         raise Unavailable("One of the two users is busy at this moment.", retry_after_seconds=1)
 
-    async def _merged(self, tenant: TenantId, account: SubjectId, other: SubjectId) -> int | None:
+    async def _merged(self, tenant: TenantId, anonymous_id: UserId, account: SubjectId, other: SubjectId) -> int | None:
+        if await self._directory.external_id(tenant, other) != anonymous_id:
+            raise Conflict("This anonymous id belongs to another user.", field="anonymousId")
         keys = await self._keys.keys_for(tenant, (account, other))
         if len(keys) < len({account, other}):
             return None

@@ -98,6 +98,15 @@ async def test_merging_again_changes_nothing(room: RestRoom, anna: Graph, visito
     assert await anna.ask(READ, user=ANNA) == profile
 
 
+async def test_of_many_merges_at_once_one_merges(room: RestRoom, anna: Graph, visitor: Graph) -> None:
+    await visitor.ask(LEARN, input=acting(VISITOR, "template_1"))
+    merges = await asyncio.gather(*(anna.ask(MERGE, input=merging(room)) for _ in range(4)))
+    assert sorted((m["__typename"], m["mergedNow"], m["events"]) for m in merges) == [
+        *[("IdentityMerged", False, 0)] * 3,
+        ("IdentityMerged", True, 1),
+    ]
+
+
 async def test_a_retry_across_the_merge_adds_nothing(room: RestRoom, anna: Graph, visitor: Graph) -> None:
     report = acting(VISITOR, "template_1", idempotencyKey="once")
     await visitor.ask(LEARN, input=report)
