@@ -66,7 +66,7 @@ class Exploration:
         """Up to `count` different indices of `chances`, each with the probability of having been drawn.
 
         Args:
-            chances: float64[m], at least 0, at most one draw's worth each; they are taken relative to their sum.
+            chances: float64[m], at least 0; they are taken relative to their sum.
             count: how many to draw.
             closing: told of each index drawn, answers with those that may not be drawn any more.
         """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from domain.behavior.model import require_text
 from domain.errors import ValidationFailed
-from domain.profiles.naming import duration_bucket
+from domain.profiles.naming import DURATION_BUCKETS, LONGEST_BUCKET
 from domain.recommendations.circumstances import Fit
 from domain.recommendations.columns import Columns
 
@@ -101,7 +101,7 @@ def template_fit(columns: Columns, wish: TemplateWish, shares: Shares, purposefu
     if wish.duration_seconds is not None:
         matches["duration"] = closeness(seconds, wish.duration_seconds)
     elif usual := relative(shares.get("duration", {})):
-        matches["duration"] = np.array([0.0 if np.isnan(s) else usual.get(duration_bucket(s), 0.0) for s in seconds])
+        matches["duration"] = _usual_duration(seconds, usual)
     if ratios := relative(shares.get("aspect_ratio", {})):
         matches["aspect_ratio"] = columns.text("aspect_ratio").weighed(ratios)
     count = len(columns.category().codes)
@@ -118,6 +118,12 @@ def _values(columns: Columns, wish: TemplateWish, names: Iterable[str]) -> dict[
         "aspect_ratio": lambda row: ratio.values[ratio.codes[row]],
     }
     return {name: made[name] for name in names}
+
+
+def _usual_duration(seconds: NDArray[np.float64], usual: Mapping[str, float]) -> NDArray[np.float64]:
+    limits = np.array([limit for limit, _ in DURATION_BUCKETS])
+    shares = np.array([usual.get(name, 0.0) for name in (*(name for _, name in DURATION_BUCKETS), LONGEST_BUCKET)])
+    return np.where(np.isnan(seconds), 0.0, shares[np.searchsorted(limits, seconds)])
 
 
 def closeness(values: NDArray[np.float64], wanted: float) -> NDArray[np.float64]:
