@@ -23,7 +23,7 @@ SCORED: Final = (FACTORS, TOGETHER, FOLLOWING, SEGMENT, TREND)
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     USER_ACTIONS: ("blend", *map(score_feature, SCORED), "history_length"),
-    CONTENT_FEATURES: ("facet_match", "kind_match", "popularity", "content_score"),
+    CONTENT_FEATURES: ("facet_match", "kind_match", "popularity"),
     TEMPORAL_PATTERNS: (
         "item_age",
         "trend_lift",

@@ -203,7 +203,9 @@ def _best_weight(ranks: dict[float, NDArray[np.int64]]) -> tuple[float, float]:
     for weight in WEIGHTS[1:]:
         better = gain(ranks[weight]) - base
         least = max(value, WORTH * float(base.mean()), SURE * float(better.std()) / np.sqrt(len(better)))
-        if better.mean() > least:
+        # A few large gains make a mean; most of those who notice a difference have to gain as well (the sign test).
+        signs = np.sign(better)
+        if better.mean() > least and signs.sum() > SURE * float(np.sqrt(np.abs(signs).sum())):
             best, value = weight, float(better.mean())
     return best, value
 
