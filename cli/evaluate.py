@@ -9,6 +9,7 @@ import click
 
 from cli.bars import Bar, drawn
 from cli.dataset import Dataset, read_dataset
+from cli.evaluate_new_items import bars, measured, show
 from cli.importing.sources import open_dataset
 from cli.options import json_option
 from cli.output import counting, print_result, print_table, say, stages
@@ -16,6 +17,7 @@ from cli.rejects import Rejects, rejects_to
 from domain.clock import SystemClock
 from workers.evaluation.grids import POPULARITY
 from workers.evaluation.metrics import NDCG, Interval
+from workers.evaluation.new_items import NEW_ITEMS
 from workers.evaluation.protocols import Protocol
 from workers.evaluation.report import ItemReport, ModelReport, Report, SliceReport, described, summarize
 from workers.evaluation.runner import HYBRID, SERVED, evaluate
@@ -45,14 +47,18 @@ BREADTH: Final[Mapping[str, str]] = {
     help="A MovieLens folder, u.data, a RecBole .inter file, or a CSV, JSONL or Parquet file of behaviour.",
 )
 @click.option(
-    "--protocol", type=click.Choice([protocol.value for protocol in Protocol]), required=True, help="What is held out."
+    "--protocol",
+    type=click.Choice([*(protocol.value for protocol in Protocol), NEW_ITEMS]),
+    required=True,
+    help="What is held out.",
 )
+@click.option("--tags/--no-tags", default=None, help="New items with or without people's tags.  [default: both]")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of everything by chance.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw NDCG@10 into this SVG file.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write bad rows to this CSV file.")
 @json_option
 def command(
-    path: Path, protocol: str, seed: int, plot: Path | None, rejects: Path | None, as_json: bool
+    path: Path, protocol: str, tags: bool | None, seed: int, plot: Path | None, rejects: Path | None, as_json: bool
 ) -> None:  # one parameter an option
     """Measure recommendations on a data set.
 
@@ -64,6 +70,7 @@ def command(
     holdout     a random quarter of each user's interactions
     leave-last  each user's last interaction
     time        the latest fifth of all interactions
+    new-items   a random fifth of all items, ranked among itself by what is said of it
 
     \b
     Example:
@@ -74,17 +81,33 @@ def command(
     with rejects_to(rejects) as reject:
         with counting("Rows", source.rows) as advance:
             dataset = read_dataset(source, reject, advance)
+        facts = {"dataset": str(path), "protocol": protocol, "seed": seed, **_facts(dataset, reject)}
+        if protocol == NEW_ITEMS:
+            _new_items(dataset, facts, tags, plot, as_json=as_json)
+            return
         with stages("Evaluating") as progress:
             result = evaluate(dataset.histories, Protocol(protocol), seed, progress, dataset.features)
         report = summarize(result, seed)
-    if plot is not None:
-        plot.write_text(drawn(f"NDCG@10, {protocol}, {path.name}", _bars(report)), encoding="utf-8")
+    _draw(plot, protocol, path, _bars(report))
     seconds = time.perf_counter() - started
-    facts = {"dataset": str(path), "protocol": protocol, "seed": seed, **_facts(dataset, reject)}
     if as_json:
         print_result({**facts, **described(report), "seconds": round(seconds, 1)})
     else:
         _show(report, facts, seconds)
+
+
+def _new_items(
+    dataset: Dataset, facts: Mapping[str, Any], tags: bool | None, plot: Path | None, *, as_json: bool
+) -> None:
+    started, seed = time.perf_counter(), int(facts["seed"])
+    results = measured(dataset, seed, tags)
+    _draw(plot, NEW_ITEMS, Path(facts["dataset"]), bars(results, seed))
+    show(results, facts, time.perf_counter() - started, as_json=as_json)
+
+
+def _draw(plot: Path | None, protocol: str, path: Path, shown: Sequence[Bar]) -> None:
+    if plot is not None:
+        plot.write_text(drawn(f"NDCG@10, {protocol}, {path.name}", list(shown)), encoding="utf-8")
 
 
 def _facts(dataset: Dataset, reject: Rejects) -> dict[str, Any]:

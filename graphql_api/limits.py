@@ -52,6 +52,7 @@ PAGED: Final = frozenset(
         "featureRecommendations",
         "recommendationUpdates",
         "recommendations",
+        "similarItems",
         "styleRecommendations",
         "templateRecommendations",
         "trendingItems",

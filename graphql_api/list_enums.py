@@ -2,11 +2,12 @@
 
 from domain.interest.model import Window
 from domain.recommendations.questions import WhyNotCode
+from domain.recommendations.similar import SimilarityCode
 from domain.recommendations.style_fit import Relation
 from domain.rules.model import CapGroup, RuleKind
 from graphql_api.enumeration import register
 
-__all__ = ["CapGroup", "Relation", "RuleKind", "WhyNotCode", "Window"]
+__all__ = ["CapGroup", "Relation", "RuleKind", "SimilarityCode", "WhyNotCode", "Window"]
 
 register(
     RuleKind,
@@ -34,6 +35,15 @@ register(
         "DAY": "Somebody's interest counts half after 8 hours.",
         "WEEK": "It counts half after two and a half days.",
         "MONTH": "It counts half after a week and half a day.",
+    },
+)
+register(
+    SimilarityCode,
+    "SimilarityCode",
+    "Why two items are alike.",
+    {
+        "USED_TOGETHER": "People who take to one take to the other.",
+        "SIMILAR_CONTENT": "The same is said of both.",
     },
 )
 register(

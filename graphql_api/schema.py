@@ -36,6 +36,7 @@ from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 from graphql_api.rules import RuleMutation, RuleQuery
 from graphql_api.segments import SegmentQuery
+from graphql_api.similar import SimilarItemQuery
 from graphql_api.workflows import WorkflowMutation, WorkflowQuery
 
 
@@ -81,6 +82,7 @@ class Query(
     GenerationQuery,
     KindQuery,
     QuestionQuery,
+    SimilarItemQuery,
     RuleQuery,
 ):
     """The nouns' queries."""

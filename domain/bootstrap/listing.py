@@ -12,6 +12,7 @@ from domain.recommendations.kinds import KindService
 from domain.recommendations.questions import QuestionService
 from domain.recommendations.reader import Readers
 from domain.recommendations.service import RecommendationService
+from domain.recommendations.similar import SimilarItemService
 from domain.recommendations.store import PostgresRecommendationStore
 from domain.recommendations.trends import TrendService
 from domain.rules.service import RuleService
@@ -24,6 +25,7 @@ class Listing:
     recommendations: RecommendationService
     kinds: KindService
     trends: TrendService
+    similar: SimilarItemService
     questions: QuestionService
     interest: InterestService
 
@@ -41,6 +43,7 @@ def make_lists(ground: Ground, stating: StatingService, rules: RuleService, prof
         recommendations,
         KindService(recommendations, profiles),
         TrendService(grounds, ground.clock),
+        SimilarItemService(grounds, ground.clock),
         QuestionService(readers, grounds, ground.clock),
         interest,
     )

@@ -38,6 +38,7 @@ from domain.recommendations.kinds import KindService
 from domain.recommendations.questions import QuestionService
 from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.service import RecommendationService
+from domain.recommendations.similar import SimilarItemService
 from domain.recommendations.store import PostgresSegmentStore
 from domain.recommendations.trends import TrendService
 from domain.rules.service import RuleService
@@ -64,6 +65,7 @@ class Services:
     recommendations: RecommendationService
     kinds: KindService
     trends: TrendService
+    similar: SimilarItemService
     questions: QuestionService
     interest: InterestService
     rules: RuleService
@@ -84,10 +86,9 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     settings, database, clock = ground.settings, ground.database, ground.clock
     waker = ArqWaker(settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
-    job_store = PostgresJobStore(database)
     behavior, stating = _behavior(ground), _stating(ground)
     segments = SegmentService(PostgresSegmentStore(database), ground.models, ground.directory, ground.catalog, clock)
-    rules = RuleService(PostgresRuleStore(database), clock)
+    job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
     profiles = _profiles(ground, segments)
     listing = make_lists(ground, stating, rules, profiles)
     return Services(
@@ -105,6 +106,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         recommendations=listing.recommendations,
         kinds=listing.kinds,
         trends=listing.trends,
+        similar=listing.similar,
         questions=listing.questions,
         interest=listing.interest,
         rules=rules,

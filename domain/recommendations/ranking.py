@@ -128,6 +128,11 @@ class Recommender:
             added[item_id] = added.get(item_id, 0.0) + float(together.gains[place])
         return added
 
+    @property
+    def standing(self) -> tuple[FactorModel, NDArray[np.int64]]:
+        """The model with new items placed, and its row of each item of the catalogue, int64[n]; -1 for none."""
+        return self._model, self._model_rows
+
     def people(self, around: Circumstances = ORDINARY) -> NDArray[np.float32]:
         """Who took to each item of the catalogue, as far as is known, float32[n]."""
         return self._trained if around.live is None else around.live.people

@@ -117,6 +117,51 @@ def test_each_protocol_is_shown_as_tables_and_drawn(protocol: str, tmp_path: Pat
     assert ET.parse(plot).getroot().tag.endswith("svg")  # noqa: S314 -- written by this test
 
 
+def described_movielens(folder: Path) -> Path:
+    """Forty-eight people of three tastes in sixty films, of which they like the newer ones; and words for some."""
+    random = np.random.default_rng(4)
+    films = [(film, film % 3, 1980 + film // 3) for film in range(60)]
+    ratings = [
+        f"{user},{film},4,{1_500_000_000 + film}"
+        for user in range(48)
+        for film, genre, year in films
+        if random.random() < (0.8 if genre == user % 3 else 0.05) * (year - 1975) / 25
+    ]
+    write_lines(folder / "ratings.csv", ["userId,movieId,rating,timestamp", *ratings])
+    write_lines(
+        folder / "movies.csv", ["movieId,title,genres", *(f"{f},Film {f} ({year}),Genre{g}" for f, g, year in films)]
+    )
+    write_lines(
+        folder / "tags.csv", ["userId,movieId,tag,timestamp", *(f"1,{f},seen,1500000000" for f in range(30, 60))]
+    )
+    return folder
+
+
+def test_new_items_are_ranked_by_what_is_said_of_them(tmp_path: Path) -> None:
+    data = str(described_movielens(tmp_path))
+    found = result("evaluate", "--dataset", data, "--protocol", "new-items")
+    assert [variant["terms"] for variant in found["variants"]] == ["without people's tags", "with people's tags"]
+    for variant in found["variants"]:
+        kinds = {model["kind"]: model for model in variant["models"]}
+        assert variant["new_items"] == 12
+        assert {"content", "labels, cosine", "numbers, ridge to factors", "all terms, ridge to factors"} <= set(kinds)
+        content = kinds["content"]["ndcg_at_10"]["mean"]
+        assert content > kinds["numbers, ridge to factors"]["ndcg_at_10"]["mean"] + 0.1
+        assert content > 0.7
+    again = result("evaluate", "--dataset", data, "--protocol", "new-items", "--no-tags")
+    assert again["variants"] == found["variants"][:1]
+    shown = personalization("evaluate", "--dataset", data, "--protocol", "new-items", "--tags")
+    assert shown.returncode == 0, shown.stderr
+    assert "with people's tags" in shown.stdout
+    assert "without people's tags" not in shown.stdout
+
+
+def test_new_items_of_which_nothing_is_said_cannot_be_ranked(tmp_path: Path) -> None:
+    ran = personalization("evaluate", "--dataset", str(generic_csv(tmp_path)), "--protocol", "new-items")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "new items can only be ranked where items are described" in ran.stderr
+
+
 def test_bad_rows_are_counted_and_kept_and_dismissals_are_no_success(tmp_path: Path) -> None:
     path = generic_csv(tmp_path)
     write_lines(path, [*path.read_text().splitlines(), "1,2,x,1500000000,", "1,2,4,then,", "1"])

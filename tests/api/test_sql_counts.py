@@ -31,6 +31,8 @@ SQL_COUNTS = {
     f'{{ profile(userId: "{ANNA}") {{ eventCount facets {{ name }} }} }}': 2,
     f'{{ privacySettings(userId: "{ANNA}") {{ receipts {{ purpose }} }} }}': 2,
     '{ catalogItem(itemId: "modern") { title } }': 1,
+    '{ similarItems(itemId: "modern") { title } }': 0,
+    '{ similarItems(itemId: "modern") { item { title } } }': 1,
     "{ catalogItems(first: 50) { edges { node { title } } } }": 1,
     f'{{ node(id: "{node_id("CatalogItem", "modern")}") {{ id }} }}': 1,
     '{ a: catalogItem(itemId: "modern") { title } b: catalogItem(itemId: "template_1") { title } }': 2,

@@ -121,6 +121,15 @@ class ContentRidge:
         factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
         return np.asarray(cho_solve(factor, self._right, check_finite=False), dtype=np.float32)
 
+    def plain(self, columns: NDArray[np.int64], regularization: float) -> NDArray[np.float32]:
+        """An ordinary ridge on some of the columns, float32[g, t], zeros for the others."""
+        system = self._gram[np.ix_(columns, columns)]
+        system[np.diag_indices_from(system)] += regularization
+        solved = np.zeros_like(self._right, dtype=np.float32)
+        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+        solved[columns] = cho_solve(factor, self._right[columns], check_finite=False)
+        return solved
+
 
 def learn_content(items: Sequence[ItemTerms], model: FactorModel, settings: ContentSettings) -> ContentModel | None:
     """What serving needs to place new items; None where nothing is said of any item.
@@ -138,14 +147,6 @@ def learn_content(items: Sequence[ItemTerms], model: FactorModel, settings: Cont
         targets = np.hstack((model.factors, np.log1p(model.popularity)[:, np.newaxis]))
         solved = ContentRidge(features, items, targets).solve(settings.regularization, settings.plain_weight)
     return ContentModel(features, np.ascontiguousarray(solved[:, :-1]), np.ascontiguousarray(solved[:, -1]))
-
-
-def predicted(
-    features: ContentFeatures, items: Sequence[ItemTerms], solved: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """What a map of `ContentRidge` says of items, float32[c, t]."""
-    parts = [block @ solved for block in features.blocks(items)]
-    return np.concatenate([np.empty((0, solved.shape[1]), dtype=np.float32), *parts])
 
 
 def _landmark_kernel(features: ContentFeatures) -> NDArray[np.float64]:
