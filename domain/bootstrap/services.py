@@ -189,6 +189,7 @@ def _generation(ground: Ground, stating: StatingService) -> GenerationService:
         ground.publisher,
         derived(ground.settings, "generation ids"),
         ground.clock,
+        ml_enabled=ground.settings.ml_enabled,
     )
 
 

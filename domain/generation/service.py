@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+import structlog
+
 from domain.behavior.model import plausible_moment
 from domain.clock import Clock
+from domain.errors import DomainError
 from domain.generation.filing import COLUMN, TABLE, Filing, Recording
 from domain.generation.model import Context, GenerationParameters, GenerationReceipt, GenerationReport, Observation
 from domain.generation.personalizing import Known, personalize
@@ -19,6 +22,8 @@ from domain.ids import ItemId, SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
 from domain.profiles.portrait import Taste
+
+log = structlog.get_logger(__name__)
 
 LEARNED_FROM = 200
 """The latest generations of a person that an answer rests on."""
@@ -127,6 +132,7 @@ class GenerationService:
         publisher: tells live updates.
         identity_key: secret that turns a generator's id into ours.
         clock: dates what clients leave undated, and the age of what was learned.
+        ml_enabled: False answers by statements and defaults alone.
     """
 
     def __init__(
@@ -140,6 +146,8 @@ class GenerationService:
         publisher: Publisher,
         identity_key: bytes,
         clock: Clock,
+        *,
+        ml_enabled: bool = True,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -150,6 +158,7 @@ class GenerationService:
         self._publisher = publisher
         self._identity_key = identity_key
         self._clock = clock
+        self._ml_enabled = ml_enabled
 
     async def parameters(
         self, tenant: TenantId, user_id: UserId, context: Context, *, personalized: bool = True
@@ -167,10 +176,9 @@ class GenerationService:
         """
         context.check("context.")
         subject = await self._directory.resolve(tenant, user_id)
-        if subject is None or not subject.personalizes or not personalized:
-            pools = await self._store.pools(tenant, (EVERYBODY,), context.listed)
-            return personalize(context, Known(everybody=pools.get(EVERYBODY, {})), self._clock.now())
-        return personalize(context, await self._known(subject, context), self._clock.now())
+        reader = subject if subject is not None and subject.personalizes and personalized else None
+        known = await (self._known(reader, context) if reader else self._anonymous(tenant, context))
+        return personalize(context, known, self._clock.now())
 
     async def report(self, tenant: TenantId, user_id: UserId, report: GenerationReport) -> GenerationReceipt:
         """Store how a video was made, what came of it, or both; the next parameters and recommendations reflect it.
@@ -205,14 +213,23 @@ class GenerationService:
             version=recorded.version,
         )
 
+    async def _anonymous(self, tenant: TenantId, context: Context) -> Known:
+        if not self._ml_enabled:
+            return Known()
+        pools = await self._store.pools(tenant, (EVERYBODY,), context.listed)
+        return Known(everybody=pools.get(EVERYBODY, {}))
+
     async def _known(self, subject: Subject, context: Context) -> Known:
+        wishes = wishes_of(await self._stated.taste(subject))
+        if not self._ml_enabled:
+            return Known(wishes=wishes)
         own = await self._store.own(subject.tenant, subject.subject_id, LEARNED_FROM)
         groups = [EVERYBODY] if own.segment is None else [EVERYBODY, own.segment]
         pools = await self._store.pools(subject.tenant, groups, context.listed)
         key = await self._keys.key_for(subject.tenant, subject.subject_id)
         return Known(
             observations=observations_of(own.sealed, key),
-            wishes=wishes_of(await self._stated.taste(subject)),
+            wishes=wishes,
             segment=pools.get(own.segment or EVERYBODY, {}) if own.segment else {},
             everybody=pools.get(EVERYBODY, {}),
         )
@@ -223,6 +240,14 @@ class GenerationService:
 
 
 def observations_of(sealed: Iterable[bytes], key: SubjectKey) -> list[Observation]:
-    """What a person's stored generations say; those of which nothing has come yet are left out."""
-    tracked = (tracked_from_json(key.open_json(TABLE, COLUMN, one)) for one in sealed)
-    return [observation for one in tracked if (observation := one.observation()) is not None]
+    """What a person's stored generations say; those of which nothing has come, or that cannot be read, are left out."""
+    found: list[Observation] = []
+    for one in sealed:
+        try:
+            observation = tracked_from_json(key.open_json(TABLE, COLUMN, one)).observation()
+        except (DomainError, ValueError, TypeError, KeyError) as error:
+            log.warning("generation_unreadable", reason=type(error).__name__)
+            continue
+        if observation is not None:
+            found.append(observation)
+    return found

@@ -2,9 +2,11 @@
 
 from domain.ids import UserId
 from domain.privacy.model import ConsentPurpose, PrivacyLevel
+from domain.settings import Settings
+from domain.storage.postgres import Database
 from tests.api.generation_room import MOBILE, PARAMETERS, REPORT, SPEC_BODY, USER, asked, count, keep, told
 from tests.api.graphql_room import caller
-from tests.api.rest_room import AGREED, RestRoom
+from tests.api.rest_room import AGREED, RestRoom, application
 
 
 async def test_the_documented_example_is_answered(room: RestRoom) -> None:
@@ -148,6 +150,48 @@ async def test_whoever_withdraws_training_is_in_no_later_count(room: RestRoom) -
     async with room.caller("newcomer") as client:
         answer = await asked(client, {**SPEC_BODY, "userId": "newcomer"})
     assert answer["parameters"]["music"]["source"] == "DEFAULT"
+
+
+async def test_people_of_ones_segment_come_before_everybody(room: RestRoom, database: Database) -> None:
+    for n in range(10):
+        await keep(room, f"person_{n}", parameters={"music": "cinematic" if n < 5 else "hip_hop"})
+        await put_in_segment(room, database, f"person_{n}", n // 5)
+    await count(room)
+    found = {}
+    for user, segment in (("newcomer", 0), ("another", 1)):
+        await room.agree(user)
+        await put_in_segment(room, database, user, segment)
+        async with room.caller(user) as client:
+            answer = await asked(client, {**SPEC_BODY, "userId": user})
+        assert answer["usedData"]["categories"] == ["segment"]
+        music = answer["parameters"]["music"]
+        found[user] = (music["value"], music["source"], music["evidence"])
+    assert found == {"newcomer": ("cinematic", "SEGMENT", 5), "another": ("hip_hop", "SEGMENT", 5)}
+
+
+async def put_in_segment(room: RestRoom, database: Database, user: str, segment: int) -> None:
+    subject = await room.services.directory.resolve(room.tenant, UserId(user))
+    assert subject is not None
+    async with database.transaction(room.tenant, (subject.subject_id,)) as tx:
+        await tx.execute(
+            "INSERT INTO user_segments (subject_id, model_version, tenant_id, segment, confidence, assigned_at) "
+            "VALUES ($1, 'm1', $2, $3, 0.9, now())",
+            subject.subject_id,
+            room.tenant,
+            segment,
+        )
+
+
+async def test_without_learning_statements_and_defaults_remain(room: RestRoom, rest_settings: Settings) -> None:
+    await room.agree(USER)
+    async with room.caller(USER) as client:
+        for number in range(6):
+            await told(client, number=number)
+    async with application(rest_settings.model_copy(update={"ml_enabled": False})) as app:
+        off = RestRoom(app, rest_settings, room.tenant)
+        async with off.caller(USER) as client:
+            answer = await asked(client)
+    assert {one["source"] for one in answer["parameters"].values()} == {"DEFAULT"}
 
 
 async def test_graphql_says_the_same(room: RestRoom) -> None:

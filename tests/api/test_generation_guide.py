@@ -45,4 +45,5 @@ def row(parameter: Parameter) -> str:
 def test_the_guide_lists_every_parameter() -> None:
     listed = re.search(r"<!-- parameters: begin -->\n(.*)\n<!-- parameters: end -->", GUIDE, re.DOTALL)
     assert listed is not None
-    assert listed[1] == "\n".join(map(row, PARAMETERS.values()))
+    heading = ["| name | values | unit | learned from videos for |", "| --- | --- | --- | --- |"]
+    assert listed[1].splitlines() == [*heading, *map(row, PARAMETERS.values())]

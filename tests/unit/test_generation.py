@@ -1,17 +1,22 @@
 """How parameters are believed: figures worked out by hand, and what pools may say."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from domain.errors import ValidationFailed
+from domain.generation.filing import COLUMN, TABLE
 from domain.generation.model import Context, GenerationReport, Observation, Outcome, ParameterSource
 from domain.generation.parameters import DEVICES, PARAMETERS, PURPOSES, Choice, Quantity, checked, default_of
 from domain.generation.personalizing import Known, personalize
 from domain.generation.pooling import Pool, PoolEntry, ballot, pooled
 from domain.generation.posterior import Level, Vote, believe, huber_location, shares
+from domain.generation.service import observations_of
 from domain.generation.stated import wishes_of
 from domain.generation.tracking import Tracked, tracked_from_json, tracked_to_json
+from domain.ids import SubjectId
+from domain.privacy.encryption import SubjectKey
 from domain.profiles.portrait import NO_TASTE, Taste
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -219,6 +224,15 @@ def test_what_is_known_survives_being_stored() -> None:
     known = Tracked("g").after(report, NOW)
     assert tracked_from_json(tracked_to_json(known)) == known
     assert known.after(report, NOW + timedelta(hours=1)) is known
+
+
+def test_a_row_that_cannot_be_read_costs_only_itself() -> None:
+    key = SubjectKey(SubjectId(UUID(int=1)), bytes(32))
+    told = Tracked("g").after(GenerationReport("g", parameters={"pace": "slow"}, outcome=Outcome.ACCEPTED), NOW)
+    good = key.seal_json(TABLE, COLUMN, tracked_to_json(told))
+    strange = key.seal_json(TABLE, COLUMN, {"id": "g", "told": [["digest", "not a time", {}]]})
+    found = observations_of([good[:-1], strange, key.seal_json(TABLE, COLUMN, []), good], key)
+    assert [observation.parameters for observation in found] == [{"pace": "slow"}]
 
 
 def test_stored_values_that_are_no_longer_allowed_are_passed_over() -> None:
