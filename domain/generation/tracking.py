@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -20,7 +21,7 @@ from domain.errors import Conflict
 from domain.generation.model import Context, GenerationReport, Observation, Outcome
 from domain.generation.parameters import LONGEST_TEXT, Value, checked, usable
 from domain.ids import EventId, ItemId
-from domain.profiles.series import OUTCOME, REVISION, SERIES
+from domain.profiles.series import OUTCOME, REPORT, REVISION, SERIES
 
 MAX_REPORTS: Final = 16
 NEUTRAL_RATING: Final = 3.0
@@ -94,14 +95,19 @@ class Tracked:
         return self.told[0].at
 
     @property
+    def last(self) -> Told | None:
+        """The report of the latest outcome; None while there is none."""
+        return next((told for told in reversed(self.told) if told.outcome), None)
+
+    @property
     def outcome(self) -> Outcome | None:
         """The latest outcome; None while there is none."""
-        return next((told.outcome for told in reversed(self.told) if told.outcome), None)
+        return self.last.outcome if self.last else None
 
     @property
     def context(self) -> Context:
         """Purpose and device, each as said last."""
-        return Context(self._last("purpose"), self._last("device"))
+        return Context(self._said_last("purpose"), self._said_last("device"))
 
     @property
     def items(self) -> tuple[ItemId, ...]:
@@ -113,26 +119,24 @@ class Tracked:
         """The product's own settings."""
         return {name: value for told in self.told for name, value in told.said.get("attributes", {}).items()}
 
-    def parameters(self, until: datetime | None = None) -> dict[str, Value]:
-        """The parameters that the video was left with, edits up to `until` in place of what was there before."""
+    @property
+    def parameters(self) -> dict[str, Value]:
+        """The parameters that the video was left with, every edit in place of what was there before."""
         found: dict[str, Any] = {}
-        for told in self.told:
-            found |= told.said.get("parameters", {})
-        for told in self.told:
-            if until is None or told.at <= until:
-                found |= told.said.get("edited", {})
+        for part in ("parameters", "edited"):
+            for told in self.told:
+                found |= told.said.get(part, {})
         return usable(found)
 
     def observation(self) -> Observation | None:
         """What the video says of its parameters; None while nothing came of it, or it could not be rendered."""
-        told = next((told for told in reversed(self.told) if told.outcome), None)
-        if told is None or told.outcome is None or not told.outcome.approval:
+        if self.last is None or self.outcome is None or not self.outcome.approval:
             return None
-        kind = event_type(f"generation_{told.outcome.value}")
-        approval = told.outcome.approval * _emphasis(self._last("rating"), told.outcome)
-        return Observation(self.context, self.parameters(), approval, kind.half_life_days, told.at)
+        kind = event_type(f"generation_{self.outcome.value}")
+        approval = self.outcome.approval * _emphasis(self._said_last("rating"), self.outcome)
+        return Observation(self.context, self.parameters, approval, kind.half_life_days, self.last.at)
 
-    def _last(self, name: str) -> Any:
+    def _said_last(self, name: str) -> Any:
         return next((told.said[name] for told in reversed(self.told) if name in told.said), None)
 
 
@@ -150,37 +154,42 @@ def tracked_from_json(stored: Mapping[str, Any]) -> Tracked:
 def events_of(tracked: Tracked, series: UUID) -> list[Event]:
     """Every event that the reports become, with ids that any order of the same reports gives.
 
-    An outcome, or a start where a report names none, is one event for each catalogue item of the video; what the video
-    was left with is one more for each outcome that keeps or loses it.
+    An outcome, or a start where a report names none, is one event for each catalogue item of the video. What the latest
+    outcome says of taste is one more, anew for each report, since every report may complete it.
 
     Args:
         tracked: what is known of the video.
         series: the id under which it is kept.
     """
-    events: list[Event] = []
-    for told in tracked.told:
-        name = f"generation_{told.outcome.value if told.outcome else 'started'}"
-        shared: dict[str, Any] = {SERIES: str(series), REVISION: len(tracked.told)}
-        if told.outcome:
-            shared[OUTCOME] = told.outcome.value
-        events += [_event(series, told, name, item, shared) for item in tracked.items]
-        facets = _facets(tracked, told)
-        if facets or (told.outcome and told.outcome.approval <= 0):
-            events.append(_event(series, told, name, None, shared | facets))
+    events = [_event(series, told, str(item), item) for told in tracked.told for item in tracked.items]
+    last = tracked.last
+    if last is not None:
+        revision = len(tracked.told)
+        facets = _facets(tracked, last)
+        if facets or _lost(last):
+            events.append(_event(series, last, f"facets/{revision}", None, {REVISION: revision} | facets))
     return events
 
 
-def _event(series: UUID, told: Told, name: str, item: ItemId | None, payload: Mapping[str, Any]) -> Event:
-    content = item if item is not None else _hash({k: v for k, v in payload.items() if k != REVISION})
-    event_id = EventId(uuid5(series, f"{told.digest}/{'item' if item else 'facets'}/{content}"))
-    return Event(event_id, name, item, None, told.at, payload)
+def _event(
+    series: UUID, told: Told, place: str, item: ItemId | None, more: Mapping[str, Any] = MappingProxyType({})
+) -> Event:
+    payload: dict[str, Any] = {SERIES: str(series), REPORT: told.digest, **more}
+    if told.outcome:
+        payload[OUTCOME] = told.outcome.value
+    name = f"generation_{told.outcome.value if told.outcome else 'started'}"
+    return Event(EventId(uuid5(series, f"{told.digest}/{place}")), name, item, None, told.at, payload)
+
+
+def _lost(told: Told) -> bool:
+    return told.outcome is not None and told.outcome.approval <= 0
 
 
 def _facets(tracked: Tracked, told: Told) -> dict[str, Any]:
     """What an outcome that keeps the video says of the person's taste."""
-    if told.outcome is None or told.outcome.approval <= 0:
+    if _lost(told):
         return {}
-    parameters = tracked.parameters(told.at)
+    parameters = tracked.parameters
     attributes = {_ATTRIBUTES[name]: value for name, value in parameters.items() if name in _ATTRIBUTES}
     found: dict[str, Any] = {_FACETS[name]: value for name, value in parameters.items() if name in _FACETS}
     if attributes or tracked.attributes:

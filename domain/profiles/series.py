@@ -16,8 +16,11 @@ SERIES: Final = "series"
 OUTCOME: Final = "outcome"
 """The field that says what came of it; an event without one gives way to any that has one."""
 
+REPORT: Final = "report"
+"""The field that orders what was told of one moment."""
+
 REVISION: Final = "revision"
-"""The field that grows as more becomes known of the same moment."""
+"""The field that grows as more becomes known of what was told last."""
 
 
 def settled(events: Iterable[LoggedEvent]) -> list[LoggedEvent]:
@@ -42,5 +45,5 @@ def _last(events: list[LoggedEvent]) -> list[LoggedEvent]:
     return about_items if newest is None else [*about_items, newest]
 
 
-def _place(event: LoggedEvent) -> tuple[bool, datetime]:
-    return OUTCOME in event.payload, event.occurred_at
+def _place(event: LoggedEvent) -> tuple[bool, datetime, str]:
+    return OUTCOME in event.payload, event.occurred_at, str(event.payload.get(REPORT, ""))
