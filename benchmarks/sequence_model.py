@@ -10,6 +10,7 @@ items that it knows (Petrov and Macdonald, RecSys 2023: few negatives make it ov
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from benchmarks.report import save
 from workers.evaluation.examples import Examples, build_examples
 from workers.evaluation.histories import Histories, Pasts, build_histories, items_of
+from workers.evaluation.metrics import paired_difference
 from workers.evaluation.mixture import learn_mixture
 from workers.evaluation.protocols import Protocol, splits, validation
 from workers.evaluation.runner import fitted_sources
@@ -194,15 +196,22 @@ def compare(histories: Histories) -> dict[str, Any]:
     whole = build_examples(list(models.values()), cases, told)
     without = list(range(len(models) - 1))
     values = np.array([whole.values(part) for part in whole.table])
+    having, lacking = _judged(whole), _judged(_only(whole, without))
     return {
         "protocol": "validation split of leave-last",
         "lists": len(cases),
         "alone": {name: float(value) for name, value in zip(models, values.mean(axis=1), strict=True)},
-        "mixture_without": learn_mixture(_only(whole, without), 0, deep=True).value,
-        "mixture_with": learn_mixture(whole, 0, deep=True).value,
+        "mixture_without": float(lacking.mean()),
+        "mixture_with": float(having.mean()),
+        "gain": asdict(paired_difference(having, lacking, 0, whole.users)),
         "largest_difference_of_numpy_from_torch": sequences.difference(told[:50]),
         "training_seconds": round(seconds, 1),
     }
+
+
+def _judged(examples: Examples) -> NDArray[np.float64]:
+    found = learn_mixture(examples, 0, deep=True).judged
+    return np.zeros(len(examples)) if found is None else found
 
 
 def _only(examples: Examples, sources: list[int]) -> Examples:
@@ -225,6 +234,8 @@ def main() -> None:
         print(f"{name:24}{value:.4f}")
     print(f"{'mixture without SASRec':24}{found['mixture_without']:.4f}")
     print(f"{'mixture with SASRec':24}{found['mixture_with']:.4f}")
+    gain = found["gain"]
+    print(f"{'difference':24}{gain['mean']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})")
     print(f"numpy differs from torch by at most {found['largest_difference_of_numpy_from_torch']:.1e}")
     save("sequence_model", found)
 

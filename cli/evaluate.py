@@ -142,8 +142,8 @@ def _show(report: Report, facts: Mapping[str, Any], seconds: float) -> None:
     shortened = [_slice_row(part) for part in report.shortened]
     print_table("Everybody, by how many of their newest actions are known", columns, shortened)
     print_table("NDCG@10 by taste", columns, [_slice_row(part) for part in report.segments])
-    kinds = [kind for kind in (HYBRID, SERVED, report.strongest_single, POPULARITY) if kind in report.items[-1].recall]
-    known = [(part.name, f"{part.wanted:,}", *_recalls(part, kinds)) for part in report.items]
+    kinds = [kind for kind in (HYBRID, SERVED, report.strongest_single, POPULARITY) if kind in report.rarity[-1].recall]
+    known = [(part.name, f"{part.wanted:,}", *_recalls(part, kinds)) for part in report.rarity]
     print_table("Recall@20 by how many people took to an item", ("people", "wanted", *kinds), known)
     if report.below_popularity:
         gaps = ", ".join(f"{name} by {-gap:.4f}" for name, gap in report.below_popularity.items())

@@ -14,9 +14,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("cli.worker", "Run one worker process."),
     "migrate": ("cli.migrate", "Bring the database to the current schema, or back."),
     "import": ("cli.import_command", "Load a catalogue and behaviour from files."),
-    "train": ("cli.train", "Train a tenant's model and publish it."),
+    "train": (
+        "cli.train",
+        "Train a tenant's model, compare it with the one that serves, and publish it unless it is worse.",
+    ),
     "evaluate": ("cli.evaluate", "Measure recommendations on a data set."),
-    "models": ("cli.models", "Look at a tenant's trained models."),
+    "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),
 }

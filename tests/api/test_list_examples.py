@@ -8,7 +8,7 @@ import pytest
 from tests.api.graphql_room import LEARN, Graph, caller
 from tests.api.rest_room import LEARNT, RestRoom
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "lists.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "recommendations.md"
 EXAMPLES = re.findall(r"```graphql\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 USER = "user_123"
 

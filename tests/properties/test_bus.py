@@ -16,7 +16,12 @@ from domain.realtime.model import Cursor, Entry, Position, ResyncRequired, Subje
 
 TOPIC = SubjectTopic(TenantId("demo"), SubjectId(UUID(int=1)))
 KINDS = st.sampled_from([kind.value for kind in UpdateKind] + ["of_a_newer_release"])
-REPLACEABLE = {UpdateKind.PROFILE_UPDATED, UpdateKind.RECOMMENDATIONS_CHANGED, UpdateKind.MODEL_UPDATED}
+REPLACEABLE = {
+    UpdateKind.PROFILE_UPDATED,
+    UpdateKind.RECOMMENDATIONS_CHANGED,
+    UpdateKind.MODEL_UPDATED,
+    UpdateKind.IDENTITY_MERGED,
+}
 
 
 class World:

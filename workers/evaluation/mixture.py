@@ -42,13 +42,18 @@ class Mixture:
         weights: float64[s], of a sum.
         networks: whose mean orders the candidates as well.
         share: the networks' part of the order, 0 to 1.
-        value: NDCG@10 on users whom it was not learned on.
+        judged: float64[k], NDCG@10 of each list, by what was learned on other users.
     """
 
     weights: NDArray[np.float64]
     networks: tuple[Network, ...] = ()
     share: float = 0.0
-    value: float = 0.0
+    judged: NDArray[np.float64] | None = None
+
+    @property
+    def value(self) -> float:
+        """NDCG@10 on users whom it was not learned on; 0 where it was not learned."""
+        return 0.0 if self.judged is None else float(self.judged.mean())
 
     def scores(self, table: NDArray[np.float32], history: NDArray[np.int64]) -> NDArray[np.float32]:
         """The score of every item.
@@ -117,11 +122,11 @@ def learn_mixture(examples: Examples, seed: int, *, deep: bool) -> Mixture:
             orders = mixed(summed, thought, share, absent) if thought else summed
             reached[share][judged] += others.values(orders)
         counts[judged] += 1
-    means = {option: float((values / np.maximum(counts, 1)).mean()) for option, values in reached.items()}
-    best = max(reversed(options), key=means.__getitem__)
+    found = {option: values / np.maximum(counts, 1) for option, values in reached.items()}
+    best = max(reversed(options), key=lambda option: float(found[option].mean()))
     if not learned or best == ALONE:
-        return Mixture(best_single(examples)[0], value=means[ALONE])
-    return Mixture(np.mean(learned, axis=0), tuple(networks) if best else (), best, means[best])
+        return Mixture(best_single(examples)[0], judged=found[ALONE])
+    return Mixture(np.mean(learned, axis=0), tuple(networks) if best else (), best, found[best])
 
 
 def surely_better(examples: Examples, mixture: Mixture, than: int, seed: int) -> bool:

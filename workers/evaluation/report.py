@@ -79,7 +79,7 @@ class Report:
         strongest_single: the kind that the hybrid has to beat.
         slices: by the length of the training history.
         segments: by taste, the largest group first.
-        items: what was to be found, by how many people took to it in training.
+        rarity: what was to be found, by how many people took to it in training.
         shortened: everybody, as if only so many of their newest actions were known.
         blends: what the hybrid's order is made of, one a split, by the length of history from which on it holds.
     """
@@ -88,7 +88,7 @@ class Report:
     strongest_single: str
     slices: Sequence[SliceReport]
     segments: Sequence[SliceReport]
-    items: Sequence[ItemReport]
+    rarity: Sequence[ItemReport]
     shortened: Sequence[SliceReport]
     blends: Sequence[Mapping[str, Any]]
 
@@ -124,7 +124,7 @@ def summarize(result: Result, seed: int) -> Report:
         strongest_single=result.strongest_single,
         slices=_slices(result, seed),
         segments=_segments(result, seed),
-        items=_items(result),
+        rarity=_items(result),
         shortened=[
             _slice(str(length), parts[HYBRID], parts[POPULARITY], seed) for length, parts in result.shortened.items()
         ],
@@ -144,7 +144,7 @@ def described(report: Report) -> dict[str, Any]:
         "hybrid_is_better": report.hybrid_is_better,
         "slices": [asdict(part) for part in report.slices],
         "segments": [asdict(part) for part in report.segments],
-        "items": [asdict(part) for part in report.items],
+        "rarity": [asdict(part) for part in report.rarity],
         "shortened": [asdict(part) for part in report.shortened],
         "never_below_popularity": not report.below_popularity,
         "below_popularity": dict(report.below_popularity),
