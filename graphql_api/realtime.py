@@ -94,10 +94,14 @@ class RealtimeSubscription:
         tenant, user = context.reach(user_id, Scope.RECOMMENDATIONS_READ)
         request = request_of(kind, None, first, None, None)
         shown: tuple[str, ...] | None = None
+
+        def is_shown(page: RecommendationList) -> bool:
+            return _ids(page) == shown
+
         async with aclosing(_changes(context, tenant, user, _cursor(after))) as changes:
             async for cursor in changes:
-                page = await context.services.recommendations.recommend(tenant, user, request)
-                if _ids(page) != shown:
+                page = await context.services.recommendations.recommend(tenant, user, request, withheld=is_shown)
+                if not is_shown(page):
                     shown = _ids(page)
                     listed = RecommendationConnection.of(tenant, page, request.after)
                     yield RecommendationUpdate(cursor=None if cursor is None else str(cursor), recommendations=listed)

@@ -3,7 +3,7 @@
 Whoever has not agreed to it, or asks not to be personalised, gets the answer that an anonymous person gets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -72,7 +72,12 @@ class RecommendationService:
         self._share = exploration_share
 
     async def recommend(
-        self, tenant: TenantId, user_id: UserId, request: RecommendationRequest, fitting: Fitting | None = None
+        self,
+        tenant: TenantId,
+        user_id: UserId,
+        request: RecommendationRequest,
+        fitting: Fitting | None = None,
+        withheld: Callable[[RecommendationList], bool] | None = None,
     ) -> RecommendationList:
         """The page that `request` asks for; an unknown person gets what is popular.
 
@@ -81,6 +86,7 @@ class RecommendationService:
             user_id: who will see it.
             request: what is asked for.
             fitting: what is peculiar to the kind of list; None for nothing.
+            withheld: whether the caller will not show this page after all; it is then not noted as served.
 
         Raises:
             ValidationFailed: `user_id` cannot be a user id.
@@ -96,7 +102,7 @@ class RecommendationService:
         around = prepared.circumstances(query, now, chance, fit)
         found = prepared.recommender.recommend(history, query, at=now, around=around)
         served = _served(request, reader, prepared, found, recommendation_id, policy_of(chance))
-        if reader.subject is not None:
+        if reader.subject is not None and not (withheld and withheld(served)):
             exposure = _exposure(served, request, query, found[: request.first], now)
             await self._store.note(tenant, reader.subject.subject_id, exposure)
         return served

@@ -8,6 +8,7 @@ import pytest
 
 from domain.ids import UserId
 from domain.recommendations.exploration import POOL, UNIFORM
+from domain.recommendations.page import RecommendationRequest
 from domain.settings import Settings
 from domain.storage.postgres import Database
 from graphql_api.auth import Scope
@@ -206,6 +207,16 @@ async def exposure(room: RestRoom, database: Database, recommendation_id: str) -
     assert subject is not None
     async with database.transaction(room.tenant, (subject.subject_id,)) as tx:
         return await tx.row("SELECT * FROM recommendations WHERE recommendation_id = $1", UUID(recommendation_id))
+
+
+@pytest.mark.parametrize("withheld", [True, False])
+async def test_only_a_list_that_is_shown_is_noted(room: RestRoom, database: Database, withheld: bool) -> None:
+    await room.agree(ANNA)
+    page = await room.services.recommendations.recommend(
+        room.tenant, UserId(ANNA), RecommendationRequest(), withheld=lambda _page: withheld
+    )
+    noted = await exposure(room, database, str(page.recommendation_id))
+    assert (noted is None) == withheld
 
 
 async def test_the_circumstances_of_a_list_are_kept_with_it(room: RestRoom, anna: Graph, database: Database) -> None:
