@@ -9,7 +9,7 @@ from domain.recommendations.blending import Scorer
 from domain.recommendations.factors import Observations
 from tests.unit.test_training import CONFIG, ITEMS, TASTES, quiet, rows, tasteful
 from workers.training.evaluation import LENGTHS, leave_last, measure, newest
-from workers.training.guard import below_popularity, by_popularity
+from workers.training.guard import below_popularity, by_popularity, guarded
 from workers.training.interactions import TrainingSet, canonical
 from workers.training.trainer import train
 from workers.training.weighing import HISTORY_BOUNDS, Examples, ascend, never_below_popularity
@@ -63,14 +63,29 @@ def test_a_length_that_falls_below_popularity_gets_popularity(tasteful_model: Fa
     assert below_popularity(measured) == set()
     assert below_popularity(measured | {"blend_history_3_ndcg_at_10": 0.49}) == {3}
     assert below_popularity(measured | {"blend_ndcg_at_10": 0.4, "held_out_users": 10.0}) == set()
-    guarded = by_popularity(tasteful_model, {3})
-    assert guarded.blend is not None
+    popular = by_popularity(tasteful_model, {3})
+    assert popular.blend is not None
     assert tasteful_model.blend is not None
-    assert guarded.blend.of(5)[POPULARITY] == 1.0
-    assert guarded.blend.of(20) == tasteful_model.blend.of(20)
-    scorer = Scorer(guarded)
+    assert popular.blend.of(5)[POPULARITY] == 1.0
+    assert popular.blend.of(20) == tasteful_model.blend.of(20)
+    scorer = Scorer(popular)
     few = Observations(np.array([0, 4, 8]), np.ones(3))
     np.testing.assert_array_equal(scorer.scores(few).blended, scorer.popularity)
+
+
+def test_everybody_gets_popularity_where_all_together_stay_below_it(tasteful_model: FactorModel) -> None:
+    def measured(model: FactorModel) -> dict[str, float]:
+        assert model.blend is not None
+        learned = any(model.blend.of(bound)[POPULARITY] < 1.0 for bound in HISTORY_BOUNDS)
+        found = {"popularity_ndcg_at_10": 0.5, "held_out_users": 100.0, "blend_ndcg_at_10": 0.4 if learned else 0.5}
+        return found | {f"blend_history_{length}_ndcg_at_10": 0.6 for length in LENGTHS}
+
+    model, metrics = guarded(tasteful_model, measured)
+    assert below_popularity(metrics) == set()
+    scorer = Scorer(model)
+    for length in LENGTHS:
+        history = Observations(np.arange(length), np.ones(length))
+        np.testing.assert_array_equal(scorer.scores(history).blended, scorer.popularity)
 
 
 def examples(good: float) -> Examples:

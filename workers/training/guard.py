@@ -1,6 +1,6 @@
 """The floor under every model: no length of history is served worse than by popularity alone."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -44,6 +44,28 @@ def by_popularity(model: FactorModel, bounds: Collection[int]) -> FactorModel:
         weights = np.where(affected, np.float32(0.0), network.weights)
         network = replace(network, weights=weights) if weights.any() else None
     return replace(model, blend=replace(blend, table=table), network=network)
+
+
+def guarded(
+    model: FactorModel, measured: Callable[[FactorModel], Mapping[str, float]]
+) -> tuple[FactorModel, Mapping[str, float]]:
+    """The model with popularity alone wherever it is worse, and what was measured of that.
+
+    The figure of everybody is over histories of every length; where it stays below popularity although the longest
+    histories get popularity, others are to blame, and all get it.
+
+    Args:
+        model: as it was learned.
+        measured: answers as `measure` does, for a model on one hold-out.
+    """
+    metrics = measured(model)
+    if bounds := below_popularity(metrics):
+        model = by_popularity(model, bounds)
+        metrics = measured(model)
+    if below_popularity(metrics):
+        model = by_popularity(model, HISTORY_BOUNDS)
+        metrics = measured(model)
+    return model, metrics
 
 
 def _unlearned(model: FactorModel) -> BlendWeights:

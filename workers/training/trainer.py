@@ -17,7 +17,7 @@ from workers.training.content import content_settings, learn_content
 from workers.training.dimensions import best_factors
 from workers.training.evaluation import HoldOut, leave_last, measure
 from workers.training.factorization import item_factors
-from workers.training.guard import below_popularity, by_popularity
+from workers.training.guard import guarded
 from workers.training.impressions import impressions
 from workers.training.interactions import Interactions, TrainingSet, canonical, item_order
 from workers.training.neighbours import neighbours
@@ -100,10 +100,8 @@ def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfi
     part = replace(part, network=outcome.network)
     report(0.9)
     measured_on = measuring if len(measuring) else learning
-    metrics = dict(measure(part, measured_on))
-    if bounds := below_popularity(metrics):
-        part = by_popularity(part, bounds)
-        metrics = dict(measure(part, measured_on))
+    part, measured = guarded(part, lambda model: measure(model, measured_on))
+    metrics = dict(measured)
     metrics["network_weight"] = 0.0 if part.network is None else float(part.network.weights.max())
     metrics["network_lists_served"] = float(len(shown))
     metrics["network_context"] = float(outcome.context and part.network is not None)
