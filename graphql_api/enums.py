@@ -11,7 +11,7 @@ from domain.privacy.model import ConsentPurpose, PrivacyLevel
 from domain.profiles.model import FacetSource, Verdict
 from domain.realtime.model import ResyncReason, UpdateKind
 from domain.recommendations.model import ReasonCode, Source
-from graphql_api.enumeration import register as _register
+from graphql_api.enumeration import register
 
 __all__ = [
     "ChangeAction",
@@ -35,13 +35,13 @@ __all__ = [
 ]
 
 
-_register(
+register(
     Sentiment,
     "Sentiment",
     "How feedback was meant.",
     {"POSITIVE": "It pleased.", "NEUTRAL": "It neither pleased nor displeased.", "NEGATIVE": "It displeased."},
 )
-_register(
+register(
     ItemKind,
     "ItemKind",
     "What sort of thing a catalogue item is.",
@@ -52,13 +52,13 @@ _register(
         "CONTENT": "Something to watch, read or hear.",
     },
 )
-_register(
+register(
     Status,
     "HealthStatus",
     "How well something is.",
     {"OK": "It works.", "DEGRADED": "It works with losses.", "UNAVAILABLE": "It does not work at the moment."},
 )
-_register(
+register(
     JobKind,
     "JobKind",
     "What a job does.",
@@ -67,7 +67,7 @@ _register(
         "WORKFLOWS": "Finds the ways of working that many people share.",
     },
 )
-_register(
+register(
     JobState,
     "JobState",
     "Where a job is; the last two are final.",
@@ -78,7 +78,7 @@ _register(
         "FAILED": "It was given up; its error says why.",
     },
 )
-_register(
+register(
     ModelStatus,
     "ModelStatus",
     "Where a model version stands.",
@@ -89,7 +89,7 @@ _register(
         "REJECTED": "It failed its comparison or was rolled back; only an operator brings it into service.",
     },
 )
-_register(
+register(
     ChangeAction,
     "ModelChangeAction",
     "How a model version came into service.",
@@ -99,7 +99,7 @@ _register(
         "ROLLED_BACK": "The version after it was rolled back.",
     },
 )
-_register(
+register(
     ConsentPurpose,
     "ConsentPurpose",
     "What a person can agree to, one by one.",
@@ -111,7 +111,7 @@ _register(
         "STATED_PREFERENCES": "What they say about themselves is kept.",
     },
 )
-_register(
+register(
     PrivacyLevel,
     "PrivacyLevel",
     "How much of a person's data may be used at most.",
@@ -121,7 +121,7 @@ _register(
         "PERMISSIVE": "What they agreed to, sensitive categories included; models learn unless they object.",
     },
 )
-_register(
+register(
     FacetSource,
     "FacetSource",
     "Where a value of a profile comes from.",
@@ -131,7 +131,7 @@ _register(
         "CORRECTED": "It was learned, and the person made it count for more or less.",
     },
 )
-_register(
+register(
     Verdict,
     "PreferenceVerdict",
     "What a person says about something that was learned of them.",
@@ -142,7 +142,7 @@ _register(
         "RESTORE": "An earlier verdict is taken back.",
     },
 )
-_register(
+register(
     UpdateKind,
     "UpdateKind",
     "What a live update is about.",
@@ -156,7 +156,7 @@ _register(
         "IDENTITY_MERGED": "Another id turned out to be theirs.",
     },
 )
-_register(
+register(
     ResyncReason,
     "ResyncReason",
     "Why a subscriber has to fetch anew.",
@@ -167,7 +167,7 @@ _register(
         "UNKNOWN_KIND": "A newer release published something that this one cannot read.",
     },
 )
-_register(
+register(
     ReasonCode,
     "ReasonCode",
     "Why an item is shown.",
@@ -185,7 +185,7 @@ _register(
         "EXPLORATION": "Chance chose it among promising items, to find out whether it pleases.",
     },
 )
-_register(
+register(
     Source,
     "RecommendationSource",
     "What put an item on a list.",
@@ -202,7 +202,7 @@ _register(
         "EXPLORATION": "Chance, at a known probability.",
     },
 )
-_register(
+register(
     InteractionAction,
     "InteractionAction",
     "What a person did with a recommended item.",
@@ -216,7 +216,7 @@ _register(
         "RESTORED": "What sent it away before is undone.",
     },
 )
-_register(
+register(
     GenerationOutcome,
     "GenerationOutcome",
     "What came of a generated video.",
@@ -228,7 +228,7 @@ _register(
         "FAILED": "It could not be rendered; that says nothing of taste.",
     },
 )
-_register(
+register(
     ParameterSource,
     "ParameterSource",
     "On whose generations a parameter's value rests most.",

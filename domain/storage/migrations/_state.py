@@ -5,43 +5,27 @@ from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 
 
-class DeclareTable(CreateModel):
-    """Adds a model to the migration state and leaves the database alone."""
+class _Declared:
+    """An operation that changes the migration state and leaves the database alone."""
 
     async def database_forward(
         self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
     ) -> None:
-        """Nothing to do: the SQL of the same migration made the table."""
+        """Nothing to do: the SQL of the same migration did it."""
 
     async def database_backward(
         self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
     ) -> None:
-        """Nothing to do: the SQL of the same migration drops the table."""
+        """Nothing to do: the SQL of the same migration undoes it."""
 
 
-class DeclareField(AddField):
-    """Adds a column to the migration state and leaves the database alone."""
-
-    async def database_forward(
-        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
-    ) -> None:
-        """Nothing to do: the SQL of the same migration made the column."""
-
-    async def database_backward(
-        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
-    ) -> None:
-        """Nothing to do: the SQL of the same migration drops the column."""
+class DeclareTable(_Declared, CreateModel):
+    """Adds a model to the migration state."""
 
 
-class DeclareChange(AlterField):
-    """Changes a column in the migration state and leaves the database alone."""
+class DeclareField(_Declared, AddField):
+    """Adds a column to the migration state."""
 
-    async def database_forward(
-        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
-    ) -> None:
-        """Nothing to do: the SQL of the same migration changed the column."""
 
-    async def database_backward(
-        self, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
-    ) -> None:
-        """Nothing to do: the SQL of the same migration changes the column back."""
+class DeclareChange(_Declared, AlterField):
+    """Changes a column in the migration state."""
