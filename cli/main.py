@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),
+    "documents": ("cli.documents", "Make or check the manifest of trusted GraphQL documents."),
 }
 """Name -> module with the click command `command`, and the one line that the list of commands shows."""
 

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     )
     legal_basis: str | None = Field(None, description="Why data may be collected by default, e.g. `contract`.")
     allowed_origins: str = Field("", description="Comma-separated origins for browsers; empty allows none.")
+    trusted_documents_file: Path | None = Field(None, description="JSON manifest of the documents named by id.")
+    trusted_documents_only: bool = Field(default=False, description="Refuses GraphQL that the manifest does not hold.")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(8080, description="Port to listen on.")
@@ -83,6 +85,12 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             if value is not None and len(value.get_secret_value()) < 32:
                 raise ValueError(f"{PREFIX}{name.upper()} has fewer than 32 characters")
+        return self
+
+    @model_validator(mode="after")
+    def _trusting_alone_needs_something_to_trust(self) -> "Settings":
+        if self.trusted_documents_only and self.trusted_documents_file is None:
+            raise ValueError(f"answering trusted documents only needs {PREFIX}TRUSTED_DOCUMENTS_FILE")
         return self
 
     @property

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from strawberry import Schema
 
 from domain.bootstrap import Services, open_services
 from domain.clock import SystemClock
@@ -21,8 +22,10 @@ from domain.settings import Environment, Settings, load_settings
 from graphql_api import home
 from graphql_api.auth import Authenticator, KeySource, SharedSecret
 from graphql_api.context import AppOptions
+from graphql_api.documents import FILE_SETTING, TrustedDocuments, faults, load_manifest
 from graphql_api.endpoint import GraphQLEndpoint
 from graphql_api.jwks import JwksKeys, fetch_from
+from graphql_api.limits import DocumentCache
 from graphql_api.measurement import OperationMetrics
 from graphql_api.middleware import RequestMetrics, RequestScope
 from graphql_api.rest.routes import rest_routes
@@ -51,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     registry = CollectorRegistry()
     app = Starlette(
-        routes=_routes(options, registry),
+        routes=_routes(settings, options, registry),
         middleware=[Middleware(RequestScope, metrics=RequestMetrics(registry)), *_cors(settings)],
         lifespan=_lifespan(settings),
     )
@@ -74,10 +77,10 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN2
     return lifespan
 
 
-def _routes(options: AppOptions, registry: CollectorRegistry) -> list[BaseRoute]:
-    measured = OperationMetrics(registry)
-    schema = build_schema(debug=options.debug, production=options.production, metrics=measured)
-    graphql = GraphQLEndpoint(schema, options, measured)
+def _routes(settings: Settings, options: AppOptions, registry: CollectorRegistry) -> list[BaseRoute]:
+    measured, cache = OperationMetrics(registry), DocumentCache(introspection=not options.production)
+    schema = build_schema(debug=options.debug, production=options.production, metrics=measured, cache=cache)
+    graphql = GraphQLEndpoint(schema, options, measured, _trusted(settings, schema, cache))
 
     async def metrics(request: Request) -> Response:
         services: Services = request.app.state.services
@@ -92,6 +95,16 @@ def _routes(options: AppOptions, registry: CollectorRegistry) -> list[BaseRoute]
         *rest_routes(graphql_path=GRAPHQL_PATH),
     ]
     return routes if options.production else [*routes, Route("/", _home)]
+
+
+def _trusted(settings: Settings, schema: Schema, cache: DocumentCache) -> TrustedDocuments:
+    """The manifest's documents. Raises `ValidationFailed` if one of them cannot be run."""
+    if settings.trusted_documents_file is None:
+        return TrustedDocuments()
+    documents = load_manifest(settings.trusted_documents_file)
+    if found := faults(documents.items(), schema, cache):
+        raise ValidationFailed(f"{settings.trusted_documents_file}: {found[0]}", field=FILE_SETTING)
+    return TrustedDocuments(documents, only=settings.trusted_documents_only)
 
 
 async def _live(_request: Request) -> Response:

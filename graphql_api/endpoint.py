@@ -6,13 +6,14 @@ from typing import Any, cast
 
 import orjson
 import structlog
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.ides import GraphQL_IDE
 from strawberry.schema import BaseSchema
 from strawberry.schema.exceptions import InvalidOperationTypeError
@@ -21,8 +22,10 @@ from strawberry.types.graphql import OperationType
 
 from domain.errors import DomainError
 from domain.ids import CorrelationId
+from graphql_api.asking import asked_of
 from graphql_api.auth import Principal
 from graphql_api.context import AppOptions, GraphQLContext
+from graphql_api.documents import TrustedDocuments
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
 from graphql_api.events import event_stream
 from graphql_api.measurement import OperationMetrics
@@ -44,12 +47,21 @@ class NegotiatedResponse(Response):
 
 
 class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
-    """The endpoint for HTTP and WebSocket."""
+    """The endpoint for HTTP and WebSocket.
+
+    Args:
+        schema: what is answered.
+        options: what the settings decide.
+        metrics: where sockets are counted.
+        documents: what may be asked for by id.
+    """
 
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
 
-    def __init__(self, schema: BaseSchema, options: AppOptions, metrics: OperationMetrics) -> None:
+    def __init__(
+        self, schema: BaseSchema, options: AppOptions, metrics: OperationMetrics, documents: TrustedDocuments
+    ) -> None:
         explorer: GraphQL_IDE | None = None if options.production else "graphiql"
         super().__init__(
             schema,
@@ -59,6 +71,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
             max_subscriptions_per_connection=OPERATIONS_PER_SOCKET,
             allowed_origins=tuple(sorted(options.origins)),
         )
+        self.documents = documents
         self._options = options
         self._metrics = metrics
 
@@ -141,16 +154,14 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         """The explorer, served whole from here."""
         return HTMLResponse(EXPLORER.read_text())
 
-    def parse_json(self, data: str | bytes) -> Any:
-        """Parse a request's body, variables or extensions; neither is ever a bare number, text or null."""
-        parsed = super().parse_json(data)
-        if not isinstance(parsed, dict | list):
-            raise HTTPException(400, "A GraphQL request is a JSON object.")
-        return parsed
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        """Whether a person opened the address; a document's id is a question, too."""
+        return "documentId" not in request.query_params and super().should_render_graphql_ide(request)
 
-    def decode_json(self, data: str | bytes) -> object:
-        """Parse JSON strictly: no NaN, no infinity."""
-        return orjson.loads(data)
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """The one operation that a request asks for."""
+        streams = self._get_stream_transport_from_headers(request.headers)
+        return await asked_of(request, self.documents, "sse" if streams else "http")
 
     def encode_json(self, data: object) -> bytes:
         """Write JSON."""

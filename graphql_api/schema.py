@@ -163,6 +163,7 @@ def build_schema(
     production: bool = True,
     in_order: bool = False,
     metrics: OperationMetrics | None = None,
+    cache: DocumentCache | None = None,
 ) -> strawberry.Schema:
     """The schema with everything that wraps an operation.
 
@@ -171,8 +172,9 @@ def build_schema(
         production: the schema cannot be asked for, and errors suggest no field names.
         in_order: sorted by name, for printing; Strawberry 0.341 cannot resolve unions of a sorted schema.
         metrics: where operations are counted, if they are.
+        cache: documents that were checked already; one of its own if absent.
     """
-    cache = DocumentCache(introspection=not production)
+    cache = cache or DocumentCache(introspection=not production)
     extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors]
     if metrics is not None:
         # The first to begin is the last to end, and sees errors as clients do.

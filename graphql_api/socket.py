@@ -101,13 +101,21 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
             await self.handle_invalid_message("Malformed message")
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        """Begin an operation, unless the socket has as many as it may have."""
-        if len(self.operations) >= OPERATIONS_PER_SOCKET and message["id"] not in self.operations:
-            busy = RateLimited(f"at most {OPERATIONS_PER_SOCKET} operations may run on one socket")
-            refused: Any = {"message": busy.message, "extensions": extensions_of(busy)}
-            await self.send_message({"id": message["id"], "type": "error", "payload": [refused]})
-            return
+        """Begin an operation, unless it is refused or the socket has as many as it may have."""
+        if self.connection_acknowledged and message["id"] not in self.operations:
+            payload: dict[str, Any] = cast("Any", message["payload"])
+            try:
+                payload["query"] = self._permitted(payload)
+            except DomainError as error:
+                refused: Any = {"message": error.message, "extensions": extensions_of(error)}
+                await self.send_message({"id": message["id"], "type": "error", "payload": [refused]})
+                return
         await super().handle_subscribe(message)
+
+    def _permitted(self, payload: Mapping[str, Any]) -> Any:
+        if len(self.operations) >= OPERATIONS_PER_SOCKET:
+            raise RateLimited(f"at most {OPERATIONS_PER_SOCKET} operations may run on one socket")
+        return cast("Any", self.view).documents.query_of(payload)
 
     async def send_message(self, message: Message) -> None:
         """Send; to a socket that is gone, nothing."""
@@ -190,7 +198,7 @@ def _is_well_formed(message: Any) -> bool:
         isinstance(message.get("id"), str)
         and message["id"] != ""
         and isinstance(payload, dict)
-        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("documentId") if payload.get("query") is None else payload["query"], str)
         and isinstance(payload.get("variables"), dict | None)
         and isinstance(payload.get("operationName"), str | None)
     )
