@@ -1,13 +1,18 @@
 """What an HTTP request asks for: one operation, as JSON or as parameters; no batch, no form, no upload."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError, get_operation_ast, parse
 from strawberry.http import GraphQLRequestData, GraphQLRequestProtocol
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
 
 from graphql_api.documents import TrustedDocuments
+from graphql_api.limits import MAX_TOKENS
 
 JSON_TYPE = "application/json"
 
@@ -25,6 +30,8 @@ async def asked_of(
     query = documents.query_of(asked)
     if not isinstance(query, str) or not query:
         raise HTTPException(400, "A GraphQL request has a `query`, a string, or a `documentId`.")
+    if protocol != "http" and request.method != "POST":
+        _require_reading(query, asked.get("operationName"))
     return GraphQLRequestData(
         query=query,
         variables=_object_or_none(asked.get("variables"), "`variables`"),
@@ -32,6 +39,15 @@ async def asked_of(
         extensions=_object_or_none(asked.get("extensions"), "`extensions`"),
         protocol=protocol,
     )
+
+
+def _require_reading(query: str, operation_name: Any) -> None:
+    """Refuse a mutation before a stream begins, while there is a status to refuse it with."""
+    with suppress(GraphQLError, RecursionError):
+        asked = get_operation_ast(parse(query, no_location=True, max_tokens=MAX_TOKENS), operation_name)
+        if asked is not None and asked.operation.value == OperationType.MUTATION.value:
+            refused = InvalidOperationTypeError(OperationType.MUTATION)
+            raise HTTPException(405, refused.as_http_error_reason("GET")) from refused
 
 
 async def _posted(request: AsyncHTTPRequestAdapter) -> dict[str, Any]:
