@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,7 @@ from domain.ids import SubjectId, TenantId
 from domain.realtime.model import Cursor, ResyncReason, ResyncRequired, TenantUpdate, Update, UpdateKind
 from domain.storage.embedded import EmbeddedValkey
 from domain.storage.postgres import Databases
-from tests.storage.bus_room import BusRoom, Item, bus_room, following, read_to, silent_gaps, versions
+from tests.storage.bus_room import PATIENCE_SECONDS, BusRoom, Item, bus_room, following, read_to, silent_gaps, versions
 
 
 @pytest.fixture
@@ -45,6 +46,28 @@ async def restart(server: EmbeddedValkey) -> None:
     assert server.address.url == url
 
 
+@asynccontextmanager
+async def sweeping(room: BusRoom) -> AsyncIterator[None]:
+    """Sweep again and again, as the worker does: a publication that fails just after Redis is back is made up for."""
+
+    async def sweep() -> None:
+        while True:
+            await room.publisher.sweep(age_seconds=0)
+            await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def nothing_waits(room: BusRoom, tenant: TenantId, people: Sequence[SubjectId]) -> None:
+    while any([await room.waiting(tenant, subject) for subject in people]):
+        await room.publisher.sweep(age_seconds=0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_kill_in_mid_stream_leaves_no_silent_gap(
     seed: int, room: BusRoom, valkey: EmbeddedValkey, tenant: TenantId
@@ -70,18 +93,18 @@ async def test_a_kill_in_mid_stream_leaves_no_silent_gap(
         await asyncio.sleep(random.uniform(0, 0.5))
         await restart(valkey)
 
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks, sweeping(room):
         reading = [tasks.create_task(read(subject)) for subject in people]
         await asyncio.sleep(0)
         async with asyncio.TaskGroup() as under_way:
             for subject in people:
                 under_way.create_task(write(subject))
             under_way.create_task(outage())
-        await room.publisher.sweep(age_seconds=0)
         done.set()
-    for subject, task in zip(people, reading, strict=True):
+        await asyncio.gather(*reading)
+        await asyncio.wait_for(nothing_waits(room, tenant, people), PATIENCE_SECONDS)
+    for task in reading:
         assert silent_gaps(task.result(), 0) == []
-        assert await room.waiting(tenant, subject) == []
 
 
 async def test_what_was_committed_during_an_outage_arrives_after_it(
