@@ -17,6 +17,7 @@ from domain.models.content import ContentModel
 from domain.models.layout import CorruptArtifact
 from domain.models.neighbours import Neighbours
 from domain.models.network import FEATURES_PARAMETER, PreferenceNetwork
+from domain.models.norm_index import NormIndex
 from domain.models.segments import Segments
 from domain.models.traits import ItemTraits
 
@@ -78,6 +79,7 @@ class FactorModel:
         traits: what items are and when they are used; None if that was not computed.
         network: what reorders the best candidates; None if it does not help.
         content: where items stand by what is said of them; None if nothing is said of any.
+        index: finds the best items without scoring all; None for few items.
         placed: how many items, the last ones, have no behaviour and stand where their content puts them.
         rows: id -> row.
     """
@@ -96,6 +98,7 @@ class FactorModel:
     traits: ItemTraits | None = None
     network: PreferenceNetwork | None = None
     content: ContentModel | None = None
+    index: NormIndex | None = None
     placed: int = 0
     rows: Mapping[ItemId, int] = field(init=False)
 
@@ -128,7 +131,7 @@ class FactorModel:
         )
 
     def _learned_arrays(self) -> dict[str, NDArray[Any]]:
-        parts = (self.blend, self.segments, self.traits, self.network, self.content)
+        parts = (self.blend, self.segments, self.traits, self.network, self.content, self.index)
         return {name: array for part in parts if part is not None for name, array in part.arrays().items()}
 
     def _names(self) -> dict[str, str]:
@@ -172,6 +175,7 @@ class FactorModel:
             traits=ItemTraits.restored(artifact.arrays, count),
             network=PreferenceNetwork.restored(artifact.arrays, artifact.parameters.get(FEATURES_PARAMETER)),
             content=ContentModel.restored(artifact.arrays, factors.shape[1]),
+            index=NormIndex.restored(artifact.arrays, count),
         )
         if len(model.rows) != count:
             raise CorruptArtifact("a model names an item twice")

@@ -8,7 +8,7 @@ Sources count in standard deviations and popularity in logarithms of people; nei
 catalogue, and popularity falls silent by itself where all items are equally popular.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -103,6 +103,12 @@ class Scores:
         """The parts that speak of the history and count."""
         return tuple(part for part in self.parts if part.contributions is not None and part.weight > 0)
 
+    @property
+    def shared(self) -> float:
+        """How much counts what others do: popularity and trend."""
+        trends = sum(part.weight for part in self.parts if part.source == TREND)
+        return min(1.0, self.popularity_weight + max(trends, 0.0))
+
     def gains(self, source: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """What one source adds to the blended score of some items, against the average item, float32[k]."""
         total = np.zeros(len(rows), dtype=np.float32)
@@ -134,37 +140,38 @@ class Scorer:
         self._parameters = model.parameters
         self.fold_in = FoldIn(model.factors, model.parameters.regularization)
         self.popularity = log_popularity(model.popularity)
-        self._trend = _measured(Part(TREND, log_popularity(model.trend)))
+        self.trend = _measured(Part(TREND, log_popularity(model.trend)))
         segments = model.segments
         favourites = [] if segments is None else [log_popularity(liked) for liked in segments.favourites]
-        self._favourites = [_measured(Part(SEGMENT, liked)) for liked in favourites]
+        self.favourites = [_measured(Part(SEGMENT, liked)) for liked in favourites]
 
     def scores(self, observations: Observations) -> Scores:
         """Blend what the sources say of a user with popularity."""
-        user = self._folded(observations) if observations.liked else None
-        segment = None if user is None or self._model.segments is None else self._model.segments.assign(user.vector)
-        weights = self._weights(observations.liked)
+        person = self.person(observations)
+        weights = self.weights(observations.liked)
         asked = self._asked(observations.liked, weights)
-        parts = [
-            replace(part, weight=weights.get(part.source, 0.0))
-            for part in self._parts(user, segment, observations, asked)
-            if part is not None
-        ]
-        said = [part for part in parts if part.weight > 0]
-        share = weights[POPULARITY] if said else 1.0
+        parts = weighted(self._parts(person, observations, asked), weights)
+        share = weights[POPULARITY] if any(part.weight > 0 for part in parts) else 1.0
         blended = np.float32(share) * self.popularity
-        for part in said:
-            blended += np.float32(part.scale) * part.raw
-        return Scores(blended, share, tuple(parts), observations.rows, segment)
+        for part in parts:
+            if part.weight > 0:
+                blended += np.float32(part.scale) * part.raw
+        return Scores(blended, share, parts, observations.rows, person.segment)
 
-    def _weights(self, liked: int) -> Mapping[str, float]:
+    def person(self, observations: Observations) -> "Person":
+        """What is known of a user before any item is looked at."""
+        if not observations.liked:
+            return Person(None, None)
+        folded = self.fold_in.solve(observations.rows, confidence(observations, self._parameters))
+        segments = self._model.segments
+        return Person(folded, None if segments is None else segments.assign(folded.vector))
+
+    def weights(self, liked: int) -> Mapping[str, float]:
+        """How much each source counts for somebody who took to so many items; popularity is always among them."""
         if self._model.blend is not None:
             return {POPULARITY: 0.0, **self._model.blend.of(liked)}
         popular = popularity_weight(liked, self._parameters.popularity_strength)
         return {POPULARITY: popular, FACTORS: 1.0 - popular}
-
-    def _folded(self, observations: Observations) -> FoldedUser:
-        return self.fold_in.solve(observations.rows, confidence(observations, self._parameters))
 
     def _asked(self, liked: int, weights: Mapping[str, float]) -> Callable[[str], bool]:
         """Whether a source counts in the blend, or the network wants to know what it says."""
@@ -173,18 +180,14 @@ class Scorer:
         return lambda source: self._complete or weights.get(source, 0.0) > 0 or score_feature(source) in features
 
     def _parts(
-        self,
-        user: FoldedUser | None,
-        segment: Assignment | None,
-        observations: Observations,
-        asked: Callable[[str], bool],
+        self, person: "Person", observations: Observations, asked: Callable[[str], bool]
     ) -> Iterator[Part | None]:
         """What each source that is asked says of a user; None from one that does not tell items apart."""
         if asked(TREND):
-            yield self._trend
-        if user is None:
+            yield self.trend
+        if person.folded is None:
             return
-        folded, settings, model = user, self._parameters, self._model
+        folded, settings, model = person.folded, self._parameters, self._model
         raw = model.factors @ folded.vector.astype(np.float32) if asked(FACTORS) or model.placed else _NOTHING
         if asked(FACTORS):
             yield _measured(Part(FACTORS, raw, lambda rows: self.fold_in.contributions(folded, rows)))
@@ -196,8 +199,21 @@ class Scorer:
             strengths = _strengths(observations, settings.following_decay, 0.0)
             behind = continued(_neighbour_part(FOLLOWING, model.following, observations, strengths), raw, model.placed)
             yield _measured(behind)
-        if segment is not None and asked(SEGMENT):
-            yield self._favourites[segment.segment]
+        if person.segment is not None and asked(SEGMENT):
+            yield self.favourites[person.segment.segment]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """What is known of a user before any item is looked at; nothing where they took to nothing."""
+
+    folded: FoldedUser | None
+    segment: Assignment | None
+
+
+def weighted(parts: Iterable[Part | None], weights: Mapping[str, float]) -> tuple[Part, ...]:
+    """The parts that tell items apart, each with its weight."""
+    return tuple(replace(part, weight=weights.get(part.source, 0.0)) for part in parts if part is not None)
 
 
 def continued(part: Part, factors: NDArray[np.float32], placed: int) -> Part:

@@ -64,14 +64,16 @@ ORDINARY: Final = Circumstances()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """Every item of the catalogue as one request sees it.
+    """The catalogue as one request sees it.
 
     Attributes:
-        ranked: float32[n], the scores.
-        candidates: int64[k], what may be shown, ascending.
+        ranked: float32[n], the scores; -inf for items that were not scored because they are not among the best.
+        candidates: int64[k], what may be shown, ascending; all of it down to `floor`, and some below.
         scores: the model's part.
         affinity: float32[n], what preferences say; None for nothing.
         together: what live pairs add.
+        floor: the score down to which nothing is missing from the candidates.
+        promise_floor: the promise down to which nothing is missing from them for draws.
     """
 
     ranked: NDArray[np.float32]
@@ -79,3 +81,5 @@ class Ranking:
     scores: Scores
     affinity: NDArray[np.float32] | None
     together: Together
+    floor: float = -np.inf
+    promise_floor: float = -np.inf

@@ -117,7 +117,9 @@ class FoldIn:
 
     def __init__(self, factors: NDArray[np.float32], regularization: float) -> None:
         self._factors = factors
-        self._ridge = gram(factors) + regularization * np.eye(factors.shape[1])
+        self.gram = gram(factors)
+        """`YtY`, float64[d, d]."""
+        self._ridge = self.gram + regularization * np.eye(factors.shape[1])
 
     def solve(self, rows: NDArray[np.int64], confidence: NDArray[np.float64]) -> FoldedUser:
         """The user who did what is in `rows`.

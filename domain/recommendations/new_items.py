@@ -16,6 +16,7 @@ from domain.ids import ItemId
 from domain.models.factor_model import FactorModel
 from domain.models.item_terms import WORD_PREFIX, ItemTerms, catalog_terms, shown_label
 from domain.models.neighbours import Neighbours
+from domain.models.norm_index import norm_index
 from domain.models.segments import Segments
 from domain.models.traits import ItemTraits
 
@@ -36,18 +37,20 @@ def with_new_items(model: FactorModel, catalog: CatalogSnapshot) -> FactorModel:
     new = [row for row, item_id in enumerate(catalog.item_ids) if item_id not in model.rows]
     if model.content is None or not new:
         return model
-    factors, people = model.content.placed(catalog_terms(catalog, new))
+    placed, people = model.content.placed(catalog_terms(catalog, new))
+    factors = np.concatenate((model.factors, placed))
     return replace(
         model,
         item_ids=(*model.item_ids, *(catalog.item_ids[row] for row in new)),
         item_kinds=np.concatenate((model.item_kinds, catalog.kinds[new])),
-        factors=np.concatenate((model.factors, factors)),
+        factors=factors,
         popularity=np.concatenate((model.popularity, people)),
         trend=np.concatenate((model.trend, people * _share(model.trend, model.popularity))),
         together=_neighbours(model.together, len(new)),
         following=_neighbours(model.following, len(new)),
-        segments=_segments(model, factors, people),
+        segments=_segments(model, placed, people),
         traits=_traits(model.traits, len(new)),
+        index=None if model.index is None else norm_index(factors),
         placed=len(new),
     )
 

@@ -1,12 +1,14 @@
 """The path of one request over arrays: retrieve, rank, re-rank, explain; no database, no loop over items.
 
 Every item is scored, since one matrix-vector product over tens of thousands of items costs less than an index would;
-candidates are cut only after every rule has had its say.
+only a model with an index, of very many items, is asked for candidates. They are cut after every rule has had its say.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +17,23 @@ from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId
 from domain.interest.model import LiveInterest
 from domain.models.factor_model import FactorModel
-from domain.recommendations.blending import TREND, Scorer, Scores, popularity_weight
+from domain.recommendations.alignment import Alignment
+from domain.recommendations.answers import Answers
+from domain.recommendations.blending import Scorer, Scores, popularity_weight
 from domain.recommendations.circumstances import ORDINARY, UNTRAINED, Circumstances, Ranking
 from domain.recommendations.diversity import DEFAULT_DIVERSITY
 from domain.recommendations.eligibility import Eligibility
-from domain.recommendations.explanation import NOT_PREFERRED, SOURCES, Explainer, Preferred
 from domain.recommendations.exploration import Exploration
 from domain.recommendations.factors import Observations, observe, recency
 from domain.recommendations.live import NOT_TOGETHER, LiveSignals, Together
-from domain.recommendations.model import HistoryEntry, Reason, ReasonCode, Recommendation, RecommendationQuery
-from domain.recommendations.new_items import shared_by, with_new_items
+from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
+from domain.recommendations.narrowing import WIDENINGS, Narrowing, Wanted
+from domain.recommendations.new_items import with_new_items
 from domain.recommendations.preferences import PREFERENCE_STRENGTH, FacetIndex
+from domain.recommendations.pruning import BlockScorer
 from domain.recommendations.refinement import CANDIDATES, Refinement
 from domain.recommendations.retrieval import top
-from domain.recommendations.selection import Placed, Quotas, drawn, laid_out, ordered
+from domain.recommendations.selection import Placed, Quotas, TooNarrow, drawn, laid_out, ordered
 from domain.rules.steering import Steering
 
 
@@ -45,11 +50,11 @@ class Recommender:
         self._model = with_new_items(UNTRAINED if model is None else model, catalog)
         self._scorer = Scorer(self._model)
         self._refinement = Refinement(self._model)
-        self._explainer = Explainer(self._model, self._scorer, partial(shared_by, catalog))
         self.eligibility = Eligibility(catalog)
-        self._model_rows = _aligned(catalog, self._model)
-        self._unknown = np.flatnonzero(self._model_rows < 0)
-        self._same_rows = np.array_equal(self._model_rows, np.arange(len(self._model)))
+        self._alignment = Alignment(catalog, self._model)
+        self._answers = Answers(catalog, self._model, self._scorer, self._alignment, lambda: self.facets)
+        self._blocks = _blocks(self._model, self._scorer)
+        self._narrowing = None if self._blocks is None else Narrowing(self._blocks, self._alignment)
 
     def recommend(
         self,
@@ -67,30 +72,71 @@ class Recommender:
             at: the moment of the request.
             around: rules, live counts, chance, and what is peculiar to the list.
         """
-        ranking = self.ranking(history, query, at=at, around=around)
-        page = self.page(ranking, query, around)
-        rows = np.array([place.row for place in page], dtype=np.int64)
-        preferred = self._preferred(rows, ranking.affinity, query)
-        more = [list(self._beside(int(row), ranking, around)) for row in rows]
-        reasons = self._explainer.explain(self._model_rows[rows], ranking.scores, preferred, more)
-        return [self._recommendation(place, said, ranking.ranked) for place, said in zip(page, reasons, strict=True)]
+        ranking, page = self._listed(history, query, at, around)
+        return self._answers.recommendations(page, ranking, query, around)
 
     def ranking(
         self, history: Sequence[HistoryEntry], query: RecommendationQuery, *, at: datetime, around: Circumstances
     ) -> Ranking:
         """Every item scored, and which of them may be shown. Arguments as for `recommend`."""
-        observations = observe(history, self._model.rows)
-        scores = self._scorer.scores(observations)
-        affinity = self.facets.affinity(query.preferences) if query.preferences else None
-        together = self._together(history, around)
-        ranked = self._ranked(scores, affinity, together, around)
+        asked = self._asked(history, query, at, around)
+        scores = self._scorer.scores(asked.observations)
+        ranked, extra = self._alignment.on_catalog(scores.blended), self._extra(scores, asked, around)
+        if extra is not None:
+            ranked += extra
+        return self._refined(
+            asked, Ranking(ranked, np.flatnonzero(asked.allowed), scores, asked.affinity, asked.together)
+        )
+
+    def _listed(
+        self, history: Sequence[HistoryEntry], query: RecommendationQuery, at: datetime, around: Circumstances
+    ) -> tuple[Ranking, list[Placed]]:
+        """The ranking and the page; only candidates are ranked where the model has an index and that is enough."""
+        for widening in WIDENINGS if self._narrowing is not None else ():
+            ranking = self._narrowed(self._asked(history, query, at, around), query, around, widening)
+            if ranking is None:
+                break
+            with suppress(TooNarrow):
+                return ranking, self.page(ranking, query, around)
+        ranking = self.ranking(history, query, at=at, around=around)
+        return ranking, self.page(ranking, query, around)
+
+    def _narrowed(
+        self, asked: "_Asked", query: RecommendationQuery, around: Circumstances, widening: int
+    ) -> Ranking | None:
+        """The candidates of a page scored; None where all items have to be."""
+        if self._narrowing is None or self._blocks is None:
+            return None
+        begun = self._blocks.begin(asked.observations)
+        extra = self._extra(begun.scores, asked, around)
+        pinned = np.array([pin.row for pin in around.steering.pins], dtype=np.int64)
+        people = None if around.exploration is None else self.people(around)
+        wanted = Wanted(asked.allowed, extra, pinned, query.limit, people, widening)
+        found = self._narrowing.candidates(begun, wanted)
+        if found is None:
+            return None
+        ranked = np.full(len(self._catalog), -np.inf, dtype=np.float32)
+        ranked[found.rows] = begun.scores.blended[self._alignment.rows[found.rows]]
+        if extra is not None:
+            ranked[found.rows] += extra[found.rows]
+        ranking = Ranking(
+            ranked, found.rows, begun.scores, asked.affinity, asked.together, found.floor, found.promise_floor
+        )
+        return self._refined(asked, ranking)
+
+    def _asked(
+        self, history: Sequence[HistoryEntry], query: RecommendationQuery, at: datetime, around: Circumstances
+    ) -> "_Asked":
         allowed = self.eligibility.mask(at, query.kinds, query.device, _unwanted(history, query))
         if around.steering.allowed is not None:
             allowed &= around.steering.allowed
-        candidates = np.flatnonzero(allowed)
-        if self._refinement.helps(observations):
-            ranked = self._refined(ranked, candidates, scores, observations, at)
-        return Ranking(ranked, candidates, scores, affinity, together)
+        return _Asked(
+            observations=observe(history, self._model.rows),
+            affinity=self.facets.affinity(query.preferences) if query.preferences else None,
+            together=self._together(history, around),
+            allowed=allowed,
+            at=at,
+        )
 
     def page(self, ranking: Ranking, query: RecommendationQuery, around: Circumstances) -> list[Placed]:
         """What stands at each place of the page."""
@@ -106,18 +152,18 @@ class Recommender:
         draws = _draws(around.exploration, query, here)
         diversity = DEFAULT_DIVERSITY if query.diversity is None else query.diversity
         wanted = query.limit - len(here) - len(draws)
-        rows = ordered(ranking.ranked, candidates, wanted, diversity, self._vectors, quotas)
+        rows = ordered(ranking.ranked, candidates, wanted, diversity, self._alignment.vectors, quotas, ranking.floor)
         chosen: list[Placed] = []
         if around.exploration is not None and draws:
             rest = np.setdiff1d(candidates, rows, assume_unique=True)
             people = self.people(around)
-            chosen = drawn(ranking.ranked, people, rest, around.exploration, len(draws), quotas)
+            chosen = drawn(ranking.ranked, people, rest, around.exploration, len(draws), quotas, ranking.promise_floor)
         return laid_out(query.limit, rows.tolist(), fixed, draws, chosen)
 
     def contributions(self, ranking: Ranking, row: int) -> dict[ItemId, float]:
         """How much each item of the history adds to the score of one item of the catalogue."""
         added: dict[ItemId, float] = {}
-        model_row = int(self._model_rows[row])
+        model_row = int(self._alignment.rows[row])
         if model_row >= 0:
             [parts] = ranking.scores.contributions(np.array([model_row]))
             for known, gain in zip(ranking.scores.history.tolist(), parts.tolist(), strict=True):
@@ -131,52 +177,36 @@ class Recommender:
     @property
     def standing(self) -> tuple[FactorModel, NDArray[np.int64]]:
         """The model with new items placed, and its row of each item of the catalogue, int64[n]; -1 for none."""
-        return self._model, self._model_rows
+        return self._model, self._alignment.rows
 
     def people(self, around: Circumstances = ORDINARY) -> NDArray[np.float32]:
         """Who took to each item of the catalogue, as far as is known, float32[n]."""
-        return self._trained if around.live is None else around.live.people
+        return self._alignment.trained if around.live is None else around.live.people
 
     def live_signals(self, interest: LiveInterest) -> LiveSignals:
         """Live counts over this catalogue and model."""
-        return LiveSignals(interest, self._catalog, self._trained, ~self._used)
-
-    @cached_property
-    def _used(self) -> NDArray[np.bool_]:
-        """Which items training saw, bool[n]; those placed by their content came later."""
-        seen: NDArray[np.bool_] = (self._model_rows >= 0) & (self._model_rows < len(self._model) - self._model.placed)
-        return seen
-
-    @cached_property
-    def _trained(self) -> NDArray[np.float32]:
-        people = np.zeros(len(self._catalog), dtype=np.float32)
-        people[self._used] = self._model.popularity[self._model_rows[self._used]]
-        return people
+        return LiveSignals(interest, self._catalog, self._alignment.trained, ~self._alignment.used)
 
     @cached_property
     def facets(self) -> FacetIndex:
         """Tags and categories of the catalogue."""
         return FacetIndex(self._catalog)
 
-    def _ranked(
-        self,
-        scores: Scores,
-        affinity: NDArray[np.float32] | None,
-        together: Together,
-        around: Circumstances,
-    ) -> NDArray[np.float32]:
-        """The score of every item of the catalogue, float32[n]; items unknown to the model stand with its last."""
-        ranked = scores.blended.copy() if self._same_rows else self._on_catalog(scores.blended)
-        if affinity is not None:
-            ranked += np.float32(PREFERENCE_STRENGTH) * affinity
-        if around.live is not None:
-            around.live.add_to(ranked, _shared(scores))
-            np.add.at(ranked, together.rows, together.gains.astype(np.float32))
-        if around.fit is not None:
-            ranked += around.fit.gain
-        if around.steering.boost is not None:
-            ranked += around.steering.boost
-        return ranked
+    def _extra(self, scores: Scores, asked: "_Asked", around: Circumstances) -> NDArray[np.float32] | None:
+        """What is added to the model's scores, float32[n]; None for nothing."""
+        given = [
+            gain
+            for gain in (around.steering.boost, None if around.fit is None else around.fit.gain)
+            if gain is not None
+        ]
+        if asked.affinity is not None:
+            given.append(np.float32(PREFERENCE_STRENGTH) * asked.affinity)
+        if around.live is None:
+            return sum(given[1:], given[0]) if given else None
+        extra = sum(given, np.zeros(len(self._catalog), dtype=np.float32))
+        around.live.add_to(extra, scores.shared)
+        np.add.at(extra, asked.together.rows, asked.together.gains.astype(np.float32))
+        return extra
 
     def _together(self, history: Sequence[HistoryEntry], around: Circumstances) -> Together:
         """What people take to together with the history; as personal as the history is long."""
@@ -188,45 +218,15 @@ class Recommender:
         share = 1.0 - popularity_weight(known.liked, settings.popularity_strength)
         return around.live.together(known.rows, strengths, share)
 
-    def _on_catalog(self, blended: NDArray[np.float32]) -> NDArray[np.float32]:
-        if len(blended) == 0:
-            return np.zeros(len(self._catalog), dtype=np.float32)
-        ranked = blended[self._model_rows]
-        ranked[self._unknown] = blended.min()
-        return ranked
-
-    def _refined(
-        self,
-        ranked: NDArray[np.float32],
-        candidates: NDArray[np.int64],
-        scores: Scores,
-        observations: Observations,
-        at: datetime,
-    ) -> NDArray[np.float32]:
-        """The scores with those of the best candidates lifted by the network, float32[n]."""
-        best = candidates[top(ranked[candidates], CANDIDATES)]
-        best = best[self._model_rows[best] >= 0]
-        refined = ranked.copy()
-        refined[best] += self._refinement.lifts(scores, observations, self._model_rows[best], at.timestamp())
-        return refined
-
-    def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Factors of these catalogue rows, float32[k, d]; zeros for items unknown to the model."""
-        model_rows = self._model_rows[rows]
-        vectors = np.zeros((len(rows), self._model.factors.shape[1]), dtype=np.float32)
-        known = model_rows >= 0
-        vectors[known] = self._model.factors[model_rows[known]]
-        return vectors
-
-    def _preferred(
-        self, page: NDArray[np.int64], affinity: NDArray[np.float32] | None, query: RecommendationQuery
-    ) -> list[Preferred]:
-        if affinity is None:
-            return [NOT_PREFERRED] * len(page)
-        return [
-            Preferred(PREFERENCE_STRENGTH * float(affinity[row]), self.facets.matches(row, query.preferences))
-            for row in page.tolist()
-        ]
+    def _refined(self, asked: "_Asked", ranking: Ranking) -> Ranking:
+        """The ranking with the best candidates lifted by the network, where it helps."""
+        if not self._refinement.helps(asked.observations):
+            return ranking
+        best = ranking.candidates[top(ranking.ranked[ranking.candidates], CANDIDATES)]
+        best = best[self._alignment.rows[best] >= 0]
+        rows, at = self._alignment.rows[best], asked.at.timestamp()
+        ranking.ranked[best] += self._refinement.lifts(ranking.scores, asked.observations, rows, at)
+        return ranking
 
     def _fixed(
         self, steering: Steering, candidates: NDArray[np.int64], query: RecommendationQuery
@@ -239,38 +239,24 @@ class Recommender:
             if pin.row in may and pin.position >= query.shown
         }
 
-    def _beside(self, row: int, ranking: Ranking, around: Circumstances) -> Iterator[Reason]:
-        """What speaks for an item beside the model and the person's preferences."""
-        gain, evidence = ranking.together.reason(row)
-        if gain > 0:
-            items = tuple(self._catalog.item_ids[other] for other in evidence)
-            yield Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, gain, items)
-        if around.live is not None:
-            arrived, burst = around.live.gains(row, _shared(ranking.scores))
-            if arrived > 0:
-                yield Reason(ReasonCode.POPULAR, arrived)
-            if burst > 0:
-                yield Reason(ReasonCode.TRENDING, burst)
-        if around.fit is not None and around.fit.gain[row] > 0:
-            yield Reason(ReasonCode.FITS_YOUR_WORK, float(around.fit.gain[row]))
-        if around.steering.boost is not None and around.steering.boost[row] > 0:
-            yield Reason(ReasonCode.PROMOTED, float(around.steering.boost[row]))
 
-    def _recommendation(
-        self, place: Placed, reasons: tuple[Reason, ...], ranked: NDArray[np.float32]
-    ) -> Recommendation:
-        if place.pin is not None:
-            reasons = (Reason(ReasonCode.PINNED, 1.0),)
-        elif place.drawn:
-            reasons = (Reason(ReasonCode.EXPLORATION, 1.0),)
-        return Recommendation(
-            item_id=self._catalog.item_ids[place.row],
-            score=float(ranked[place.row]),
-            reasons=reasons,
-            sources=tuple(SOURCES[reason.code] for reason in reasons),
-            propensity=place.propensity,
-            rule_id=None if place.pin is None else place.pin.rule_id,
-        )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """One request over arrays, before any item is scored; n items of the catalogue.
+
+    Attributes:
+        observations: what the user did with items of the model.
+        affinity: float32[n], what preferences say; None for nothing.
+        together: what live pairs add.
+        allowed: bool[n], what may be shown.
+        at: the moment.
+    """
+
+    observations: Observations
+    affinity: NDArray[np.float32] | None
+    together: Together
+    allowed: NDArray[np.bool_]
+    at: datetime
 
 
 def _draws(exploration: Exploration | None, query: RecommendationQuery, taken: Sequence[int]) -> list[int]:
@@ -280,16 +266,11 @@ def _draws(exploration: Exploration | None, query: RecommendationQuery, taken: S
     return [place for place in exploration.places(query.shown, query.limit - 1) if place not in taken]
 
 
-def _shared(scores: Scores) -> float:
-    """How much what others do counts in a list: popularity and trend."""
-    trends = sum(part.weight for part in scores.parts if part.source == TREND)
-    return min(1.0, scores.popularity_weight + max(trends, 0.0))
-
-
-def _aligned(catalog: CatalogSnapshot, model: FactorModel) -> NDArray[np.int64]:
-    """The model's row of each item of the catalogue, int64[n]; -1 for items that came after training."""
-    rows = (model.rows.get(item_id, -1) for item_id in catalog.item_ids)
-    return np.fromiter(rows, dtype=np.int64, count=len(catalog))
+def _blocks(model: FactorModel, scorer: Scorer) -> BlockScorer | None:
+    """Scores of a model block by block; None without an index, or where items speak for each other."""
+    if model.index is None or model.together is not None or model.following is not None:
+        return None
+    return BlockScorer(model, model.index, scorer)
 
 
 def _unwanted(history: Sequence[HistoryEntry], query: RecommendationQuery) -> Iterator[ItemId]:

@@ -17,6 +17,11 @@ POOL_FACTOR: Final = 5
 POOL_FLOOR: Final = 50
 """Re-ranking sees this many candidates per place of the page, and never fewer than the floor."""
 
+
+class TooNarrow(Exception):
+    """The candidates at hand do not tell what belongs on the page; more of them are needed."""
+
+
 Vectors = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
@@ -48,6 +53,7 @@ def ordered(
     diversity: float,
     vectors: Vectors,
     quotas: Quotas | None = None,
+    floor: float = -np.inf,
 ) -> NDArray[np.int64]:
     """The rows to show, best first; fewer than `limit` only where no candidate is left that the quotas let in.
 
@@ -58,14 +64,20 @@ def ordered(
         diversity: of MMR.
         vectors: answers for rows with what their similarity is measured by, float32[k, d].
         quotas: caps; they are drawn from.
+        floor: the score down to which no candidate is missing.
+
+    Raises:
+        TooNarrow: it cannot be told without candidates below the floor.
     """
     found: list[NDArray[np.int64]] = []
     while limit > 0:
         if quotas is not None:
             candidates = candidates[~quotas.closed(candidates)]
-        if len(candidates) == 0:
+        size = pool_size(limit)
+        pool = candidates[top(ranked[candidates], size)]
+        _require_whole(ranked[pool], size, floor)
+        if len(pool) == 0:
             break
-        pool = candidates[top(ranked[candidates], max(POOL_FACTOR * limit, POOL_FLOOR))]
         closing = None if quotas is None else _closing(pool, quotas)
         rows = pool[maximal_marginal_relevance(ranked[pool], vectors(pool), limit, diversity, closing)]
         found.append(rows)
@@ -74,6 +86,17 @@ def ordered(
             break
         candidates = np.setdiff1d(candidates, rows, assume_unique=True)
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def pool_size(limit: int) -> int:
+    """How many candidates re-ranking sees for so many places."""
+    return max(POOL_FACTOR * limit, POOL_FLOOR)
+
+
+def _require_whole(pool: NDArray[np.float32], size: int, floor: float) -> None:
+    """Refuse a pool, best first, that may lack something because of the floor."""
+    if floor > -np.inf and (len(pool) < size or pool[-1] < floor):
+        raise TooNarrow
 
 
 def _closing(pool: NDArray[np.int64], quotas: Quotas) -> Callable[[int], NDArray[np.int64]]:
@@ -101,6 +124,7 @@ def drawn(
     exploration: Exploration,
     count: int,
     quotas: Quotas | None = None,
+    floor: float = -np.inf,
 ) -> list[Placed]:
     """Up to `count` of `candidates`, int64[m], drawn among the most promising.
 
@@ -111,11 +135,16 @@ def drawn(
         exploration: the chance.
         count: how many draws.
         quotas: caps; they are drawn from.
+        floor: the promise down to which no candidate is missing.
+
+    Raises:
+        TooNarrow: it cannot be told without candidates below the floor.
     """
     if quotas is not None:
         candidates = candidates[~quotas.closed(candidates)]
     promise = optimistic(ranked[candidates], people[candidates])
     best = top(promise, DRAWN_FROM)
+    _require_whole(promise[best], DRAWN_FROM, floor)
     if len(best) == 0:
         return []
     pool = candidates[best]

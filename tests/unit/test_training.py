@@ -1,6 +1,7 @@
 """Training is a function of the data, the config and the seed, and what it finds is better than popularity."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from domain.errors import ValidationFailed
 from domain.ids import ItemId
-from domain.models.artifact import Artifact, write
+from domain.models.artifact import Artifact, read, write
 from domain.models.factor_model import FactorModel
 from domain.recommendations.blending import Scorer
 from domain.recommendations.factors import Observations
@@ -228,3 +229,15 @@ def test_metrics_of_a_known_ranking() -> None:
     found = measure(empty, HoldOut(data, users=np.array([0]), targets=np.array([3])))
     assert found["popularity_ndcg_at_10"] == found["blend_ndcg_at_10"] == pytest.approx(1 / np.log2(4))
     assert found["popularity_recall_at_10"] == 1.0
+
+
+def test_a_large_catalogue_gets_an_index_that_serving_reads_back(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"index_items": 1})
+    first, second = (write(train(tasteful(), config, quiet)) for _ in range(2))
+    assert first == second
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(first)
+    model = FactorModel.from_artifact(read(path))
+    assert model.index is not None
+    assert sorted(model.index.order.tolist()) == list(range(len(model)))
+    assert FactorModel.from_artifact(train(tasteful(), CONFIG, quiet)).index is None

@@ -34,6 +34,7 @@ class TrainingConfig(BaseModel):
         neighbours: neighbours kept of each item; 0 leaves out what items say of each other.
         neighbour_items: catalogues with more items go without neighbours: the regressions behind them grow with the
             cube of it.
+        index_items: catalogues with more items get an index; smaller ones are scored whole, which is faster.
         together_regularization: ridge of the regression on whole histories.
         following_support: items with fewer interactions are left out of what follows recent ones.
         clusters: segments of people.
@@ -61,6 +62,7 @@ class TrainingConfig(BaseModel):
     popularity_strength: float = Field(default=5.0, gt=0, le=1e6)
     neighbours: int = Field(default=128, ge=0, le=4096)
     neighbour_items: int = Field(default=12_000, ge=1, le=30_000)
+    index_items: int = Field(default=100_000, ge=1, le=100_000_000)
     together_regularization: float = Field(default=100.0, gt=0, le=1e6)
     following_support: int = Field(default=5, ge=1, le=1_000_000)
     clusters: int = Field(default=5, ge=1, le=MAX_CLUSTERS)

@@ -12,6 +12,7 @@ from domain.models.blend import BlendWeights
 from domain.models.factor_model import FactorModel
 from domain.models.item_terms import ItemTerms
 from domain.models.network import PreferenceNetwork
+from domain.models.norm_index import norm_index
 from workers.training.config import TrainingConfig
 from workers.training.content import content_settings, learn_content
 from workers.training.dimensions import best_factors
@@ -79,7 +80,8 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
         _share(report_progress, "relate items", 0.75, 0.98),
     )
     content = learn_content(_terms(training_set), model, content_settings(learned.config))
-    model = replace(model, blend=learned.blend, network=learned.network, content=content)
+    index = norm_index(model.factors) if len(model) > config.index_items else None
+    model = replace(model, blend=learned.blend, network=learned.network, content=content, index=index)
     report_progress("finish", 1.0)
     return model.to_artifact(
         hyper_parameters=learned.config.model_dump(exclude=SERVING_PARAMETERS | NOT_PART_OF_THE_MODEL),
