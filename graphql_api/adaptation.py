@@ -22,7 +22,7 @@ from graphql_api.adaptation_enums import (
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
-from graphql_api.recommendations import UsedData
+from graphql_api.used_data import WITHOUT, UsedData, used_data
 
 
 @strawberry.type(description="What a setting rests on; zeros where nothing that the person did speaks for it.")
@@ -203,11 +203,6 @@ UpdateUiSettingsPayload: TypeAlias = Annotated[
 ]
 
 
-def used_data(used: frozenset[str]) -> UsedData:
-    """What an answer of adaptation used of a person."""
-    return UsedData(categories=sorted(used), purposes=["personalization"] if used else [], model_version=None)
-
-
 @strawberry.type
 class AdaptationQuery:
     """Reading settings."""
@@ -218,11 +213,13 @@ class AdaptationQuery:
         info: Info,
         user_id: Annotated[str, strawberry.argument(description="Whose interface.")],
         context: Annotated[UiContextInput | None, strawberry.argument(description="Where it is shown.")] = None,
+        personalized: Annotated[bool, strawberry.argument(description=WITHOUT)] = True,
     ) -> UiSettings | None:
         """One person's settings."""
         tenant, user = info.context.reach(user_id, Scope.PROFILE_READ)
         where = (context or UiContextInput()).meaning()
-        return UiSettings.of(await info.context.services.adaptation.ui_settings(tenant, user, where))
+        adaptation = info.context.services.adaptation
+        return UiSettings.of(await adaptation.ui_settings(tenant, user, where, personalized=personalized))
 
 
 @strawberry.type

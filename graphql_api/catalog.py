@@ -38,7 +38,7 @@ class CatalogItemNode(relay.Node):
     sensitive: bool = strawberry.field(description="Whether it touches a special category of personal data.")
 
     @strawberry.field(description="What analyses found in it, beside what its editors say.")
-    async def insights(self, info: Info) -> list[ItemAnalysis]:
+    async def insights(self, info: Info) -> list[ItemAnalysis] | None:
         """Loaded together with those of the other items of the answer."""
         return analyses(await info.context.loaders.insights.load((info.context.tenant, ItemId(self.item_id))))
 

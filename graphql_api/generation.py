@@ -12,7 +12,7 @@ from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import GenerationOutcome, ParameterSource
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
-from graphql_api.recommendations import UsedData
+from graphql_api.used_data import UsedData, used_data
 
 
 @strawberry.input(description="What a video is for and where it will be seen.")
@@ -59,11 +59,7 @@ class GenerationParametersNode:
                 for one in found.parameters
             ],
             personalized=bool(found.used),
-            used_data=UsedData(
-                categories=list(found.used),
-                purposes=["personalization"] if found.used else [],
-                model_version=None,
-            ),
+            used_data=used_data(found.used),
         )
 
 

@@ -12,6 +12,7 @@ from graphql_api.context import Info
 from graphql_api.enums import ItemKind
 from graphql_api.list_enums import WhyNotCode, Window
 from graphql_api.recommendations import RecommendationContextInput, RecommendationFilterInput, request_of
+from graphql_api.used_data import UsedData, used_data
 
 
 @strawberry.type(description="An item that draws more interest than usual.")
@@ -51,6 +52,7 @@ class WhyNotNode:
     of: int = strawberry.field(description="How many items may be shown.")
     rule_id: str | None = strawberry.field(description="The provider's rule that keeps it off.")
     until: datetime | None = strawberry.field(description="When a snooze ends.")
+    used_data: UsedData = strawberry.field(description="What the answer used of the person.")
 
 
 @strawberry.type(name="Counterfactual", description="What of a person's past put an item on their list.")
@@ -63,6 +65,7 @@ class CounterfactualNode:
     place_without: int = strawberry.field(description="Where it stands without what they did with those, from 1.")
     leaves_page: bool = strawberry.field(description="Whether it is then no longer on the page.")
     text: str = strawberry.field(description="The same as an English sentence.")
+    used_data: UsedData = strawberry.field(description="What the answer used of the person.")
 
 
 USER = strawberry.argument(description="Whose list.")
@@ -116,6 +119,7 @@ class QuestionQuery:
             of=found.of,
             rule_id=found.rule_id,
             until=found.until,
+            used_data=used_data(found.used, found.model_version),
         )
 
     @strawberry.field(
@@ -145,4 +149,5 @@ class QuestionQuery:
             place_without=found.place_without,
             leaves_page=found.leaves_page,
             text=found.text,
+            used_data=used_data(found.used, found.model_version),
         )

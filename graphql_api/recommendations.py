@@ -16,6 +16,7 @@ from graphql_api.context import Info
 from graphql_api.enums import InteractionAction, ItemKind, ReasonCode, Source
 from graphql_api.paging import PageInfo, require_first
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
+from graphql_api.used_data import WITHOUT, UsedData, used_data
 
 
 @strawberry.type(description="One reason for an item.")
@@ -96,15 +97,6 @@ class RecommendationEdge:
         return str(self.shown_before.and_also(self.upto))
 
 
-@strawberry.type(description="What an answer used of a person.")
-class UsedData:
-    """Transparency about one answer."""
-
-    categories: list[str] = strawberry.field(description="Categories of personal data; empty for none.")
-    purposes: list[str] = strawberry.field(description="What they were used for.")
-    model_version: str | None = strawberry.field(description="The model behind the answer.")
-
-
 @strawberry.type(description="A page of recommendations.")
 class RecommendationConnection:
     """A served page."""
@@ -139,11 +131,7 @@ class RecommendationConnection:
             policy_version=page.policy_version,
             personalized=page.personalized,
             degraded=page.degraded,
-            used_data=UsedData(
-                categories=list(page.used),
-                purposes=["personalization"] if page.personalized else [],
-                model_version=page.model_version,
-            ),
+            used_data=used_data(page.used, page.model_version),
         )
 
 
@@ -165,7 +153,7 @@ class RecommendationFilterInput:
 
     exclude: list[str] = strawberry.field(default_factory=list, description="Ids of items that must not appear.")
     include_seen: bool = strawberry.field(default=False, description="Items the person used may appear again.")
-    personalized: bool = strawberry.field(default=True, description="False asks for the answer without their data.")
+    personalized: bool = strawberry.field(default=True, description=WITHOUT)
 
 
 @strawberry.input(description="What a person did with a recommended item.")

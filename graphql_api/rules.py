@@ -189,8 +189,10 @@ DeleteRulesPayload: TypeAlias = Annotated[
 class RuleQuery:
     """Reading rules."""
 
-    @strawberry.field(description="The business rules of the tenant's lists; needs the scope catalog:write.")
-    async def rules(self, info: Info) -> RulesNode:
+    @strawberry.field(
+        description="The business rules of the tenant's lists; needs the scope catalog:write. Null where they fail."
+    )
+    async def rules(self, info: Info) -> RulesNode | None:
         """All of them."""
         return RulesNode.of(await info.context.services.rules.rules(info.context.allow(Scope.CATALOG_WRITE)))
 

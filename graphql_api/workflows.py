@@ -8,12 +8,11 @@ import strawberry
 from domain.adaptation.optimization import Optimization
 from domain.adaptation.service import WorkflowOptimizations
 from domain.adaptation.wording import TitleOf, explanation, headline, step_title
-from graphql_api.adaptation import used_data
 from graphql_api.adaptation_enums import OptimizationKind, OptimizationSource
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
-from graphql_api.recommendations import UsedData
+from graphql_api.used_data import WITHOUT, UsedData, used_data
 
 
 @strawberry.type(description="One step of a workflow.")
@@ -119,11 +118,14 @@ class WorkflowQuery:
 
     @strawberry.field(description="What would save a person steps; what is common for somebody unknown.")
     async def workflow_optimizations(
-        self, info: Info, user_id: Annotated[str, strawberry.argument(description="Whose workflows.")]
+        self,
+        info: Info,
+        user_id: Annotated[str, strawberry.argument(description="Whose workflows.")],
+        personalized: Annotated[bool, strawberry.argument(description=WITHOUT)] = True,
     ) -> WorkflowOptimizationsNode | None:
         """One person's optimizations."""
         tenant, user = info.context.reach(user_id, Scope.PROFILE_READ)
-        found = await info.context.services.adaptation.workflow_optimizations(tenant, user)
+        found = await info.context.services.adaptation.workflow_optimizations(tenant, user, personalized=personalized)
         return WorkflowOptimizationsNode.of(found)
 
 

@@ -168,14 +168,16 @@ class AdaptationService:
         self._ml_enabled = ml_enabled
         self._held: OrderedDict[TenantId, tuple[datetime, CommonWays]] = OrderedDict()
 
-    async def ui_settings(self, tenant: TenantId, user_id: UserId, context: UiContext) -> UiSettings:
-        """How the interface shall be for a person where they are.
+    async def ui_settings(
+        self, tenant: TenantId, user_id: UserId, context: UiContext, *, personalized: bool = True
+    ) -> UiSettings:
+        """How the interface shall be for a person where they are; for anybody, unless `personalized` is asked for.
 
         Raises:
             ValidationFailed: `user_id` cannot be a user id.
         """
         catalog = await self._catalog.snapshot(tenant)
-        known = await self._known(tenant, user_id, catalog)
+        known = await self._known(tenant, user_id, catalog, personalized=personalized)
         place = Place(device_class(context.device), context.surface)
         learned = await asyncio.to_thread(_settings, known.acts, place, self._clock.now())
         return replace(_marked(known.choices.applied(learned)), title_of=_titles(catalog))
@@ -194,14 +196,16 @@ class AdaptationService:
         device = None if changes.device is None else changes.device.value
         return await self.ui_settings(tenant, user_id, UiContext(device))
 
-    async def workflow_optimizations(self, tenant: TenantId, user_id: UserId) -> WorkflowOptimizations:
-        """What would save a person steps; what is common for somebody unknown.
+    async def workflow_optimizations(
+        self, tenant: TenantId, user_id: UserId, *, personalized: bool = True
+    ) -> WorkflowOptimizations:
+        """What would save a person steps; what is common for somebody unknown, or if `personalized` is not asked for.
 
         Raises:
             ValidationFailed: `user_id` cannot be a user id.
         """
         catalog = await self._catalog.snapshot(tenant)
-        known = await self._known(tenant, user_id, catalog)
+        known = await self._known(tenant, user_id, catalog, personalized=personalized)
         common = still_offered(await self._common(tenant), catalog, self._clock.now())
         sessions = sessions_of(known.acts)
         dismissed = known.choices.dismissed
@@ -230,9 +234,11 @@ class AdaptationService:
         await self._choose(tenant, user_id, lambda said: said.dismissing(optimization_id, at))
         return await self.workflow_optimizations(tenant, user_id)
 
-    async def _known(self, tenant: TenantId, user_id: UserId, catalog: CatalogSnapshot) -> _Known:
+    async def _known(
+        self, tenant: TenantId, user_id: UserId, catalog: CatalogSnapshot, *, personalized: bool
+    ) -> _Known:
         subject = await self._directory.resolve(tenant, user_id)
-        if subject is None or not (subject.personalizes or subject.keeps_stated):
+        if subject is None or not personalized or not (subject.personalizes or subject.keeps_stated):
             return _Known()
         reads = subject.personalizes and self._ml_enabled
         if reads:

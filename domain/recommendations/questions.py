@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from domain.clock import Clock
-from domain.ids import ItemId, TenantId, UserId
+from domain.ids import ItemId, ModelVersion, TenantId, UserId
 from domain.recommendations.circumstances import Circumstances, Ranking
 from domain.recommendations.grounds import Grounds, Prepared
 from domain.recommendations.model import HistoryEntry, RecommendationQuery
@@ -58,6 +58,8 @@ class WhyNot:
         of: how many items may be shown.
         rule_id: the rule that keeps it off.
         until: when a snooze ends.
+        used: the categories of personal data that the answer rests on.
+        model_version: the model that ranked.
     """
 
     item_id: ItemId
@@ -66,6 +68,8 @@ class WhyNot:
     of: int = 0
     rule_id: str | None = None
     until: datetime | None = None
+    used: tuple[str, ...] = ()
+    model_version: ModelVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Counterfactual:
         titles: of these items.
         place_without: where it stands without what they did with those, really ranked again; from 1.
         leaves_page: whether it is then no longer on the page.
+        used: the categories of personal data that the answer rests on.
+        model_version: the model that ranked.
     """
 
     item_id: ItemId
@@ -86,6 +92,8 @@ class Counterfactual:
     titles: tuple[str, ...]
     place_without: int
     leaves_page: bool
+    used: tuple[str, ...] = ()
+    model_version: ModelVersion | None = None
 
     @property
     def text(self) -> str:
@@ -134,6 +142,8 @@ class QuestionService:
             of=len(ranking.candidates),
             rule_id=rule_id,
             until=None if sent_away is None else sent_away.until,
+            used=asked.reader.used,
+            model_version=asked.prepared.version,
         )
 
     async def counterfactual(
@@ -146,7 +156,10 @@ class QuestionService:
         """
         asked = await self._asked(tenant, user_id, request)
         row = asked.prepared.catalog.rows.get(item_id)
-        return None if row is None else await asyncio.to_thread(asked.counterfactual, row, item_id)
+        found = None if row is None else await asyncio.to_thread(asked.counterfactual, row, item_id)
+        if found is None:
+            return None
+        return replace(found, used=asked.reader.used, model_version=asked.prepared.version)
 
     async def _asked(self, tenant: TenantId, user_id: UserId, request: RecommendationRequest) -> "_Asked":
         reader = await self._readers.of(tenant, user_id, personalized=request.personalized)

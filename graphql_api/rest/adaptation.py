@@ -23,6 +23,8 @@ from domain.adaptation.wording import TitleOf, explanation, headline
 from graphql_api.auth import Scope
 from graphql_api.rest.fields import AnswerPart, RequestPart, Text, UserIdText
 from graphql_api.rest.operation import USER_ID, Call, NoBody, Operation
+from graphql_api.rest.used_data import UsedDataAnswer
+from graphql_api.used_data import WITHOUT
 
 
 class UiContextBody(RequestPart):
@@ -37,6 +39,7 @@ class UiSettingsRequest(RequestPart):
 
     user_id: UserIdText
     context: UiContextBody = UiContextBody()
+    personalized: bool = Field(default=True, description=WITHOUT)
 
 
 class SettingEvidenceAnswer(AnswerPart):
@@ -121,7 +124,7 @@ class UiSettingsAnswer(AnswerPart):
     settings: UiSettingsBody
     device: DeviceClass | None = Field(description="What they are for; null for any device.")
     personalized: bool = Field(description="Whether anything of the person had a part in it.")
-    used_data: list[str] = Field(description="Categories of personal data behind the answer; empty for none.")
+    used_data: UsedDataAnswer
 
     @classmethod
     def of(cls, settings: UiSettings) -> Self:
@@ -139,7 +142,7 @@ class UiSettingsAnswer(AnswerPart):
             settings=body,
             device=settings.device,
             personalized=settings.personalized,
-            used_data=sorted(settings.used),
+            used_data=UsedDataAnswer.of(settings.used),
         )
 
 
@@ -194,7 +197,7 @@ class WorkflowOptimizationsAnswer(AnswerPart):
     sessions: int = Field(description="How many sessions of the person there are to learn from.")
     mined_at: datetime | None = Field(description="When common ways were found; null where there are none.")
     personalized: bool = Field(description="Whether anything of the person had a part in it.")
-    used_data: list[str] = Field(description="Categories of personal data behind the answer; empty for none.")
+    used_data: UsedDataAnswer
 
     @classmethod
     def of(cls, found: WorkflowOptimizations) -> Self:
@@ -204,7 +207,7 @@ class WorkflowOptimizationsAnswer(AnswerPart):
             sessions=found.sessions,
             mined_at=found.mined_at,
             personalized=bool(found.used),
-            used_data=sorted(found.used),
+            used_data=UsedDataAnswer.of(found.used),
         )
 
 
@@ -212,13 +215,15 @@ async def read_ui_settings(call: Call, body: UiSettingsRequest) -> UiSettingsAns
     """How the interface shall be for a person."""
     tenant, user = call.reach(body.user_id)
     context = UiContext(body.context.device, body.context.surface)
-    return UiSettingsAnswer.of(await call.services.adaptation.ui_settings(tenant, user, context))
+    found = await call.services.adaptation.ui_settings(tenant, user, context, personalized=body.personalized)
+    return UiSettingsAnswer.of(found)
 
 
 async def read_workflow_optimizations(call: Call, _body: NoBody) -> WorkflowOptimizationsAnswer:
     """What would save a person steps."""
     tenant, user = call.reach(call.request.path_params["userId"])
-    return WorkflowOptimizationsAnswer.of(await call.services.adaptation.workflow_optimizations(tenant, user))
+    found = await call.services.adaptation.workflow_optimizations(tenant, user, personalized=call.personalized)
+    return WorkflowOptimizationsAnswer.of(found)
 
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
@@ -250,6 +255,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         successor="Query.workflowOptimizations",
         handle=read_workflow_optimizations,
         parameters=USER_ID,
+        impersonal=True,
         statuses={200: "The optimizations."},
     ),
 )

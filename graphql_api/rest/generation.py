@@ -24,6 +24,7 @@ from domain.generation.parameters import DEVICES, LONGEST_TEXT, PARAMETERS, PURP
 from graphql_api.auth import Scope
 from graphql_api.rest.fields import AnswerPart, Moment, Name, RequestPart, Scalar, UserIdText
 from graphql_api.rest.operation import Call, Operation
+from graphql_api.rest.used_data import UsedDataAnswer
 
 _LISTED_PURPOSES = ", ".join(f"`{name}`" for name in sorted(PURPOSES))
 _LISTED_DEVICES = ", ".join(f"`{name}`" for name in sorted(DEVICES))
@@ -137,13 +138,6 @@ class ParameterAnswer(AnswerPart):
         )
 
 
-class UsedDataAnswer(AnswerPart):
-    """What an answer used of a person."""
-
-    categories: list[str] = Field(description="Categories of personal data; empty for none.")
-    purposes: list[str] = Field(description="What they were used for.")
-
-
 class GenerationParamsAnswer(AnswerPart):
     """How a video should be made."""
 
@@ -154,9 +148,8 @@ class GenerationParamsAnswer(AnswerPart):
     @classmethod
     def of(cls, found: GenerationParameters) -> Self:
         """The parameters as clients see them."""
-        used = UsedDataAnswer(categories=list(found.used), purposes=["personalization"] if found.used else [])
         parameters = {one.name: ParameterAnswer.of(one) for one in found.parameters}
-        return cls(parameters=parameters, personalized=bool(found.used), used_data=used)
+        return cls(parameters=parameters, personalized=bool(found.used), used_data=UsedDataAnswer.of(found.used))
 
 
 class GenerationAnswer(AnswerPart):

@@ -76,7 +76,9 @@ class FeatureRecommendationsAnswer(RecommendationsAnswer):
 async def recommend_templates(call: Call, _body: NoBody) -> TemplateRecommendationsAnswer:
     """Templates that suit what the person usually makes."""
     tenant, user = call.reach(call.request.path_params["userId"])
-    found = await call.services.kinds.templates(tenant, user, RecommendationRequest(), TemplateWish())
+    found = await call.services.kinds.templates(
+        tenant, user, RecommendationRequest(personalized=call.personalized), TemplateWish()
+    )
     listed = [
         {"fit": [FitAspectAnswer(name=a.name, value=a.value, match=a.match) for a in aspects]} for aspects in found.fits
     ]
@@ -86,7 +88,7 @@ async def recommend_templates(call: Call, _body: NoBody) -> TemplateRecommendati
 async def recommend_styles(call: Call, _body: NoBody) -> StyleRecommendationsAnswer:
     """Styles by how their look stands to what the person used."""
     tenant, user = call.reach(call.request.path_params["userId"])
-    found = await call.services.kinds.styles(tenant, user, RecommendationRequest())
+    found = await call.services.kinds.styles(tenant, user, RecommendationRequest(personalized=call.personalized))
     listed = [
         {"look": dict(f.look), "similarity": f.similarity, "relation": f.relation, "like": list(f.like)}
         for f in found.fits
@@ -97,7 +99,7 @@ async def recommend_styles(call: Call, _body: NoBody) -> StyleRecommendationsAns
 async def recommend_features(call: Call, _body: NoBody) -> FeatureRecommendationsAnswer:
     """Features that the person does not use and is ready for."""
     tenant, user = call.reach(call.request.path_params["userId"])
-    found = await call.services.kinds.features(tenant, user, RecommendationRequest())
+    found = await call.services.kinds.features(tenant, user, RecommendationRequest(personalized=call.personalized))
     listed = [
         {
             "helps_with": use.helps_with,
@@ -130,6 +132,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         successor="Query.templateRecommendations",
         handle=recommend_templates,
         parameters=_USER,
+        impersonal=True,
         statuses={200: "The templates."},
     ),
     Operation(
@@ -144,6 +147,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         successor="Query.styleRecommendations",
         handle=recommend_styles,
         parameters=_USER,
+        impersonal=True,
         statuses={200: "The styles."},
     ),
     Operation(
@@ -158,6 +162,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         successor="Query.featureRecommendations",
         handle=recommend_features,
         parameters=_USER,
+        impersonal=True,
         statuses={200: "The features."},
     ),
 )

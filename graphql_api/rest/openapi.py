@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from graphql_api.errors import INTERNAL, STATUS, VALIDATION
-from graphql_api.rest.operation import IDEMPOTENCY_KEY, Operation
+from graphql_api.rest.operation import IDEMPOTENCY_KEY, PERSONALIZED, Operation
 from graphql_api.rest.problems import MEDIA_TYPE as PROBLEM_TYPE
 from graphql_api.rest.problems import TITLES, Problem
+from graphql_api.used_data import WITHOUT
 
 Json = dict[str, Any]
 References = Mapping[tuple[type[BaseModel], JsonSchemaMode], Json]
@@ -101,6 +102,16 @@ def _parameters(operation: Operation[Any]) -> list[Json]:
         }
         for name, meaning in operation.parameters.items()
     ]
+    if operation.impersonal:
+        parameters.append(
+            {
+                "name": PERSONALIZED,
+                "in": "query",
+                "required": False,
+                "description": WITHOUT,
+                "schema": {"type": "boolean", "default": True},
+            }
+        )
     if operation.idempotent_by_key:
         parameters.append(
             {

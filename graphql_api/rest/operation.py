@@ -8,12 +8,14 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from domain.bootstrap import Services
+from domain.errors import ValidationFailed
 from domain.ids import TenantId, UserId
 from graphql_api.auth import Principal, Scope, refusal
 
 Body = TypeVar("Body", bound=BaseModel)
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+PERSONALIZED: Final = "personalized"
 USER_ID: Final[Mapping[str, str]] = {"userId": "The id by which your product knows the person."}
 
 
@@ -53,6 +55,14 @@ class Call:
         return self.principal.tenant
 
     @property
+    def personalized(self) -> bool:
+        """Whether the answer may rest on the person's data, as the parameter says. Raises `ValidationFailed`."""
+        asked = self.request.query_params.get(PERSONALIZED, "true")
+        if asked not in {"true", "false"}:
+            raise ValidationFailed("must be `true` or `false`", field=PERSONALIZED)
+        return asked == "true"
+
+    @property
     def idempotency_key(self) -> str | None:
         """What makes a retry of this request recognisable, if the client sent it."""
         return self.request.headers.get(IDEMPOTENCY_KEY)
@@ -72,6 +82,7 @@ class Operation(Generic[Body]):
         handle: does it.
         parameters: what each parameter of the path means.
         idempotent_by_key: it takes `Idempotency-Key`.
+        impersonal: it takes `?personalized=false`.
         statuses: the code and meaning of answers that carry `answer`.
         failures: codes of the problems that it may answer beside those that every operation may.
         example: a request body to try it with; None for none.
@@ -89,6 +100,7 @@ class Operation(Generic[Body]):
     handle: Callable[[Call, Body], Awaitable[BaseModel]]
     parameters: Mapping[str, str] = field(default_factory=dict)
     idempotent_by_key: bool = False
+    impersonal: bool = False
     statuses: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     failures: tuple[str, ...] = ()
     example: Mapping[str, Any] | None = None

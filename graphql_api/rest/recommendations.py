@@ -19,6 +19,7 @@ from domain.recommendations.paging import NOTHING_SHOWN, Shown
 from graphql_api.auth import Scope
 from graphql_api.rest.fields import AnswerPart, ItemIdText, RequestPart, Text, UserIdText
 from graphql_api.rest.operation import Call, Operation
+from graphql_api.rest.used_data import UsedDataAnswer
 
 MAX_EXCLUDED = 500
 MAX_CURSOR = 4096
@@ -123,6 +124,7 @@ class RecommendationsAnswer(AnswerPart):
     recommendation_id: UUID = Field(description="Name it in `track-interaction`.")
     model_version: str | None = Field(description="Null before the first training.")
     personalized: bool = Field(description="Whether what the person did or stated had a part in it.")
+    used_data: UsedDataAnswer
     degraded: bool = Field(description="Whether it would be better if everything were well.")
     next: str | None = Field(description="`options.after` of the next page; null on the last one.")
 
@@ -134,6 +136,7 @@ class RecommendationsAnswer(AnswerPart):
             recommendation_id=page.recommendation_id,
             model_version=page.model_version,
             personalized=page.personalized,
+            used_data=UsedDataAnswer.of(page.used, page.model_version),
             degraded=page.degraded,
             next=str(page.shown) if page.has_next else None,
         )

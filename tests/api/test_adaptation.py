@@ -72,7 +72,7 @@ async def anna(room: RestRoom) -> Graph:
 async def test_a_stranger_gets_what_suits_the_device(room: RestRoom) -> None:
     desktop, mobile = [await shown(room, device, NOBODY) for device in ("desktop", "iPhone")]
     assert (desktop["device"], mobile["device"]) == ("desktop", "mobile")
-    assert (desktop["personalized"], desktop["usedData"]) == (False, [])
+    assert (desktop["personalized"], desktop["usedData"]["categories"]) == (False, [])
     assert desktop["settings"]["density"] == {
         "value": "regular",
         "source": "default",
@@ -150,7 +150,7 @@ async def test_what_is_stated_wins_at_once_and_can_be_reset(room: RestRoom, anna
     stated = await anna.ask(STATE, input={"userId": ANNA, "device": "DESKTOP", "density": "COMFORTABLE"})
     assert stated["density"] == {"value": "COMFORTABLE", "source": "STATED", "confidence": 1.0}
     assert (await shown(room))["settings"]["density"]["source"] == "stated"
-    assert (await shown(room))["usedData"] == ["behaviour", "stated_preferences"]
+    assert (await shown(room))["usedData"]["categories"] == ["behaviour", "stated_preferences"]
     assert (await shown(room, "tablet"))["settings"]["density"]["source"] == "device"
     reset = await anna.ask(STATE, input={"userId": ANNA, "device": "DESKTOP", "reset": ["DENSITY"]})
     assert (reset["density"]["value"], reset["density"]["source"]) == ("COMPACT", "LEARNED")
@@ -237,7 +237,7 @@ async def test_what_a_visitor_did_and_said_is_the_users_after_login(room: RestRo
     merged = await anna.ask(MERGE, input={"userId": ANNA, "anonymousId": visitor, "anonymousToken": proof})
     assert merged["__typename"] == "IdentityMerged", merged
     assert await shown(room) == before
-    assert before["usedData"] == ["behaviour", "stated_preferences"]
+    assert before["usedData"]["categories"] == ["behaviour", "stated_preferences"]
 
 
 async def test_without_learning_only_what_is_stated_differs(

@@ -28,7 +28,15 @@ async def test_documented_behaviour_is_learned_from_and_changes_the_next_answer(
 async def test_a_recommendation_has_the_documented_keys(room: RestRoom) -> None:
     async with room.caller(ANNA) as anna:
         page = (await anna.post("/recommendations", json=DOCUMENTED)).json()
-    assert set(page) == {"recommendations", "recommendationId", "modelVersion", "personalized", "degraded", "next"}
+    assert set(page) == {
+        "recommendations",
+        "recommendationId",
+        "modelVersion",
+        "personalized",
+        "degraded",
+        "next",
+        "usedData",
+    }
     first = page["recommendations"][0]
     assert set(first) == {
         "itemId", "kind", "title", "category", "tags", "score", "position", "reasons", "sources", "propensity", "ruleId"

@@ -131,7 +131,7 @@ async def test_what_is_dismissed_does_not_come_back_until_it_is_wanted(room: Res
     await work(room, ANNA, 5, 6)
     left = await offered(room)
     assert given["optimizationId"] not in [o["optimizationId"] for o in left["optimizations"]]
-    assert left["usedData"] == ["behaviour", "stated_preferences"]
+    assert left["usedData"]["categories"] == ["behaviour", "stated_preferences"]
     again = await anna.ask(DISMISS, input={**given, "undo": True})
     assert given["optimizationId"] in [o["optimizationId"] for o in again["optimizations"]]
     assert (await anna.ask(DISMISS, input={**given, "optimizationId": "no id!"}))["field"] == "optimizationId"
@@ -146,7 +146,7 @@ async def test_what_five_people_share_is_offered_to_strangers(
         await work(room, f"user{n}", 1, 2, 3)
     assert (await mine(room, worker))["people"] == people
     found = await offered(room, NOBODY)
-    assert (found["personalized"], found["usedData"], found["sessions"]) == (False, [], 0)
+    assert (found["personalized"], found["usedData"]["categories"], found["sessions"]) == (False, [], 0)
     assert bool(found["optimizations"]) is told
     for offer in found["optimizations"]:
         assert (offer["kind"], offer["source"], offer["evidence"]["people"]) == ("shortcut", "common", 5)
