@@ -13,6 +13,7 @@ from domain.behavior.vocabulary import EVENT_TYPES
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId, SubjectId, TenantId
 from domain.models.item_terms import catalog_terms
+from domain.models.situations import situation_names
 from workers.training.clicks import ExploredPlaces
 from workers.training.drift import Behaviour
 from workers.training.interactions import ServedLists, TrainingSet
@@ -115,4 +116,5 @@ def _served(
         offsets=np.concatenate(([0], np.cumsum([len(entry) for entry in shown]))).astype(np.int64),
         items=np.array([place for entry in shown for place, _ in entry], dtype=np.int64),
         taken=np.array([taken for entry in shown for _, taken in entry], dtype=np.bool_),
+        situations=[situation_names(entry.device, entry.surface, entry.purpose) for entry in found],
     )

@@ -14,3 +14,6 @@ class TakenList(NamedTuple):
     served_at: datetime
     item_ids: Sequence[ItemId]
     taken: Sequence[ItemId]
+    device: str | None = None
+    surface: str | None = None
+    purpose: str | None = None

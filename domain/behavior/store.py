@@ -83,10 +83,10 @@ _EXPLORED = """
     ORDER BY r.served_at DESC, r.recommendation_id, place.item_id LIMIT $2"""
 
 _TAKEN_LISTS = """
-    SELECT r.subject_id, r.served_at, r.item_ids, array_agg(DISTINCT i.item_id) AS taken
+    SELECT r.subject_id, r.served_at, r.item_ids, array_agg(DISTINCT i.item_id) AS taken, r.device, r.surface, r.purpose
     FROM recommendations r JOIN recommendation_interactions i USING (tenant_id, subject_id, recommendation_id)
     WHERE r.tenant_id = $1 AND i.action = ANY($3::text[])
-    GROUP BY r.subject_id, r.recommendation_id, r.served_at, r.item_ids
+    GROUP BY r.subject_id, r.recommendation_id, r.served_at, r.item_ids, r.device, r.surface, r.purpose
     ORDER BY r.served_at DESC, r.recommendation_id LIMIT $2"""
 
 _ADD_FEEDBACK = """
@@ -212,7 +212,7 @@ class TrainingLog:
         """The newest served lists of which something was taken."""
         async with self._database.transaction(tenant) as tx:
             rows = await tx.rows(_TAKEN_LISTS, tenant, limit, SUCCESSES)
-        return [TakenList(row["subject_id"], row["served_at"], row["item_ids"], row["taken"]) for row in rows]
+        return [TakenList(*row) for row in rows]
 
 
 async def lock_collecting(tx: Transaction, tenant: TenantId, subject: SubjectId) -> int:

@@ -19,6 +19,7 @@ from domain.models.neighbours import Neighbours
 from domain.models.network import FEATURES_PARAMETER, PreferenceNetwork
 from domain.models.norm_index import NormIndex
 from domain.models.segments import Segments
+from domain.models.situations import SITUATIONS_PARAMETER, Situations
 from domain.models.traits import ItemTraits
 
 _ABOVE_ZERO: Final = (
@@ -79,6 +80,7 @@ class FactorModel:
         traits: what items are and when they are used; None if that was not computed.
         network: what reorders the best candidates; None if it does not help.
         content: where items stand by what is said of them; None if nothing is said of any.
+        situations: what is taken more often on a device, at a place or for a purpose; None if that does not help.
         index: finds the best items without scoring all; None for few items.
         placed: how many items, the last ones, have no behaviour and stand where their content puts them.
         rows: id -> row.
@@ -98,6 +100,7 @@ class FactorModel:
     traits: ItemTraits | None = None
     network: PreferenceNetwork | None = None
     content: ContentModel | None = None
+    situations: Situations | None = None
     index: NormIndex | None = None
     placed: int = 0
     rows: Mapping[ItemId, int] = field(init=False)
@@ -131,7 +134,7 @@ class FactorModel:
         )
 
     def _learned_arrays(self) -> dict[str, NDArray[Any]]:
-        parts = (self.blend, self.segments, self.traits, self.network, self.content, self.index)
+        parts = (self.blend, self.segments, self.traits, self.network, self.content, self.situations, self.index)
         return {name: array for part in parts if part is not None for name, array in part.arrays().items()}
 
     def _names(self) -> dict[str, str]:
@@ -140,7 +143,10 @@ class FactorModel:
             names[SOURCES_PARAMETER] = self.blend.sources
         if self.network is not None:
             names[FEATURES_PARAMETER] = self.network.features
-        return {parameter: ",".join(values) for parameter, values in names.items()}
+        joined = {parameter: ",".join(values) for parameter, values in names.items()}
+        if self.situations is not None:
+            joined[SITUATIONS_PARAMETER] = self.situations.written_names()
+        return joined
 
     @classmethod
     def from_artifact(cls, artifact: Artifact) -> "FactorModel":
@@ -175,6 +181,7 @@ class FactorModel:
             traits=ItemTraits.restored(artifact.arrays, count),
             network=PreferenceNetwork.restored(artifact.arrays, artifact.parameters.get(FEATURES_PARAMETER)),
             content=ContentModel.restored(artifact.arrays, factors.shape[1]),
+            situations=Situations.restored(artifact.arrays, artifact.parameters.get(SITUATIONS_PARAMETER), count),
             index=NormIndex.restored(artifact.arrays, count),
         )
         if len(model.rows) != count:

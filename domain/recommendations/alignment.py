@@ -41,9 +41,13 @@ class Alignment:
     @cached_property
     def trained(self) -> NDArray[np.float32]:
         """The people that the model knows of, for each item, float32[n]; 0 for items that came later."""
-        people = np.zeros(len(self.rows), dtype=np.float32)
-        people[self.used] = self._model.popularity[self.rows[self.used]]
-        return people
+        return self.of_trained(self._model.popularity)
+
+    def of_trained(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values of the items that training saw, by the catalogue's rows, float32[n]; 0 for items that came later."""
+        spread = np.zeros(len(self.rows), dtype=np.float32)
+        spread[self.used] = values[self.rows[self.used]]
+        return spread
 
     def on_catalog(self, blended: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of the model's items as scores of the catalogue's, float32[n]; unknown items stand with the last."""

@@ -68,6 +68,8 @@ class Answers:
         if gain > 0:
             items = tuple(self._catalog.item_ids[other] for other in evidence)
             yield Reason(ReasonCode.SIMILAR_TO_YOUR_ACTIONS, gain, items)
+        if ranking.situation is not None and ranking.situation[row] > 0:
+            yield Reason(ReasonCode.FITS_SITUATION, float(ranking.situation[row]))
         if around.live is not None:
             arrived, burst = around.live.gains(row, ranking.scores.shared)
             if arrived > 0:

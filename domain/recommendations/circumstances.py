@@ -74,6 +74,7 @@ class Ranking:
         together: what live pairs add.
         floor: the score down to which nothing is missing from the candidates.
         promise_floor: the promise down to which nothing is missing from them for draws.
+        situation: float32[n], what the device, place and purpose of the list add; None for nothing.
     """
 
     ranked: NDArray[np.float32]
@@ -83,3 +84,4 @@ class Ranking:
     together: Together
     floor: float = -np.inf
     promise_floor: float = -np.inf
+    situation: NDArray[np.float32] | None = None

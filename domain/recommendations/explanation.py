@@ -27,6 +27,7 @@ SOURCES: Final[Mapping[ReasonCode, Source]] = {
     ReasonCode.POPULAR: Source.POPULARITY,
     ReasonCode.DISCOVERY: Source.CATALOGUE,
     ReasonCode.FITS_YOUR_WORK: Source.FIT,
+    ReasonCode.FITS_SITUATION: Source.SITUATION,
     ReasonCode.PINNED: Source.RULES,
     ReasonCode.PROMOTED: Source.RULES,
     ReasonCode.EXPLORATION: Source.EXPLORATION,

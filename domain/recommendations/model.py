@@ -24,6 +24,7 @@ class Source(StrEnum):
     SEGMENT = "segment"
     CATALOGUE = "catalogue"
     FIT = "fit"
+    SITUATION = "situation"
     RULES = "rules"
     EXPLORATION = "exploration"
 
@@ -42,6 +43,8 @@ class ReasonCode(StrEnum):
     """Little is known of the item yet; it completes the page."""
     FITS_YOUR_WORK = "FITS_YOUR_WORK"
     """It suits what the person makes or uses; the answer says in which respects."""
+    FITS_SITUATION = "FITS_SITUATION"
+    """It is taken more than elsewhere on this device, at this place or for this purpose."""
     PINNED = "PINNED"
     """A rule of the provider put it there; nothing about the person did."""
     PROMOTED = "PROMOTED"

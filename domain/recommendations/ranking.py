@@ -17,6 +17,7 @@ from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId
 from domain.interest.model import LiveInterest
 from domain.models.factor_model import FactorModel
+from domain.models.situations import situation_names
 from domain.recommendations.alignment import Alignment
 from domain.recommendations.answers import Answers
 from domain.recommendations.blending import Scorer, Scores, popularity_weight
@@ -84,9 +85,9 @@ class Recommender:
         ranked, extra = self._alignment.on_catalog(scores.blended), self._extra(scores, asked, around)
         if extra is not None:
             ranked += extra
-        return self._refined(
-            asked, Ranking(ranked, np.flatnonzero(asked.allowed), scores, asked.affinity, asked.together)
-        )
+        candidates = np.flatnonzero(asked.allowed)
+        ranking = Ranking(ranked, candidates, scores, asked.affinity, asked.together, situation=asked.situation)
+        return self._refined(asked, ranking)
 
     def _listed(
         self, history: Sequence[HistoryEntry], query: RecommendationQuery, at: datetime, around: Circumstances
@@ -119,8 +120,9 @@ class Recommender:
         ranked[found.rows] = begun.scores.blended[self._alignment.rows[found.rows]]
         if extra is not None:
             ranked[found.rows] += extra[found.rows]
+        floors = (found.floor, found.promise_floor)
         ranking = Ranking(
-            ranked, found.rows, begun.scores, asked.affinity, asked.together, found.floor, found.promise_floor
+            ranked, found.rows, begun.scores, asked.affinity, asked.together, *floors, situation=asked.situation
         )
         return self._refined(asked, ranking)
 
@@ -130,8 +132,10 @@ class Recommender:
         allowed = self.eligibility.mask(at, query.kinds, query.device, _unwanted(history, query))
         if around.steering.allowed is not None:
             allowed &= around.steering.allowed
+        observations = observe(history, self._model.rows)
         return _Asked(
-            observations=observe(history, self._model.rows),
+            observations=observations,
+            situation=self._situation(query, observations.liked),
             affinity=self.facets.affinity(query.preferences) if query.preferences else None,
             together=self._together(history, around),
             allowed=allowed,
@@ -199,6 +203,8 @@ class Recommender:
             for gain in (around.steering.boost, None if around.fit is None else around.fit.gain)
             if gain is not None
         ]
+        if asked.situation is not None:
+            given.append(asked.situation)
         if asked.affinity is not None:
             given.append(np.float32(PREFERENCE_STRENGTH) * asked.affinity)
         if around.live is None:
@@ -207,6 +213,14 @@ class Recommender:
         around.live.add_to(extra, scores.shared)
         np.add.at(extra, asked.together.rows, asked.together.gains.astype(np.float32))
         return extra
+
+    def _situation(self, query: RecommendationQuery, liked: int) -> NDArray[np.float32] | None:
+        """What device, place and purpose add to each score, float32[n]; None for nothing."""
+        if self._model.situations is None:
+            return None
+        names = situation_names(query.device, query.context.get("surface"), query.context.get("purpose"))
+        gain = self._model.situations.gain(names, liked)
+        return None if gain is None else self._alignment.of_trained(gain)
 
     def _together(self, history: Sequence[HistoryEntry], around: Circumstances) -> Together:
         """What people take to together with the history; as personal as the history is long."""
@@ -247,6 +261,7 @@ class _Asked:
     Attributes:
         observations: what the user did with items of the model.
         affinity: float32[n], what preferences say; None for nothing.
+        situation: float32[n], what device, place and purpose add; None for nothing.
         together: what live pairs add.
         allowed: bool[n], what may be shown.
         at: the moment.
@@ -254,6 +269,7 @@ class _Asked:
 
     observations: Observations
     affinity: NDArray[np.float32] | None
+    situation: NDArray[np.float32] | None
     together: Together
     allowed: NDArray[np.bool_]
     at: datetime

@@ -14,6 +14,7 @@ _SENTENCES: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.POPULAR: "Many people use it",
     ReasonCode.DISCOVERY: "New here, or not yet known to many",
     ReasonCode.FITS_YOUR_WORK: "Suits what you make and use",
+    ReasonCode.FITS_SITUATION: "Is used more than elsewhere on this device, at this place or for this purpose",
     ReasonCode.PINNED: "Placed here by the provider, not chosen for you",
     ReasonCode.PROMOTED: "Promoted by the provider",
     ReasonCode.EXPLORATION: "Drawn by chance among promising items, to find out whether it is for you",

@@ -110,6 +110,27 @@ async def test_those_who_do_not_agree_to_training_are_not_trained_on(room: RestR
     assert len(set(without_one.user_index.tolist())) == PEOPLE - 1
 
 
+async def test_training_sees_where_lists_were_served(room: RestRoom, worker: dict[str, Any]) -> None:
+    await behave(room)
+    graph = graph_caller(room.app, room.tenant, "user0")
+    answer = await graph.ask(
+        "query List($context: RecommendationContextInput) {"
+        ' recommendations(userId: "user0", context: $context) { recommendationId edges { node { itemId } } } }',
+        context={"device": "Mobile", "surface": "home", "purpose": "social_media"},
+    )
+    taken = answer["edges"][0]["node"]["itemId"]
+    await graph.ask(
+        "mutation Take($input: TrackInteractionInput!) { trackInteraction(input: $input) { __typename } }",
+        input={"userId": "user0", "itemId": taken, "action": "USED", "recommendationId": answer["recommendationId"]},
+    )
+    retraining = Retraining(
+        worker["parts"].training_log, room.services.catalog, room.services.models, room.services.segments
+    )
+    served = (await retraining.training_set(room.tenant)).served
+    assert served is not None
+    assert list(served.situations) == [("device=mobile", "surface=home", "purpose=social_media")]
+
+
 async def trained(room: RestRoom, worker: dict[str, Any], **arguments: Any) -> dict[str, Any]:
     """What a training answers."""
     job_id = await room.services.jobs.enqueue(room.tenant, JobKind.RETRAIN, arguments)

@@ -56,7 +56,7 @@ TRAINER_READS = {
     },
     "public.recommendations": {
         "subject_id", "tenant_id", "recommendation_id", "model_version", "policy_version", "item_ids", "propensities",
-        "served_at",
+        "served_at", "device", "surface", "purpose",
     },
     "public.recommendation_interactions": {
         "subject_id", "tenant_id", "recommendation_id", "item_id", "action", "occurred_at",

@@ -21,12 +21,16 @@ class Impression(NamedTuple):
         at: seconds since the epoch when it was served.
         taken: int64[t], rows of the model.
         passed: int64[p], rows of the model.
+        reader: whose list it was, in the numbering of the training set.
+        situations: where it was served.
     """
 
     observations: Observations
     at: float
     taken: NDArray[np.int64]
     passed: NDArray[np.int64]
+    reader: int = 0
+    situations: tuple[str, ...] = ()
 
 
 def impressions(training_set: TrainingSet) -> list[Impression]:
@@ -58,7 +62,8 @@ def _impressions(training_set: TrainingSet, served: ServedLists) -> Iterator[Imp
         done = done[training_set.occurred_at[done] < at]
         known = _observed(row_of_item[training_set.item_index[done]], training_set.weight[done])
         latest_at = float(training_set.occurred_at[done[-1]]) if len(done) else None
-        yield Impression(Observations(*known, latest_at), at, rows[taken], rows[~taken])
+        situations = served.situations[number] if served.situations else ()
+        yield Impression(Observations(*known, latest_at), at, rows[taken], rows[~taken], user, situations)
 
 
 def _observed(rows: NDArray[np.int64], weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -29,6 +29,7 @@ class ServedLists:
         offsets: int64[k + 1], where the places of each list begin.
         items: int64[m], places in the training set's `item_ids`.
         taken: bool[m].
+        situations: where each list was served, k entries; empty where that is not known of any.
     """
 
     users: NDArray[np.int64]
@@ -36,6 +37,7 @@ class ServedLists:
     offsets: NDArray[np.int64]
     items: NDArray[np.int64]
     taken: NDArray[np.bool_]
+    situations: Sequence[tuple[str, ...]] = ()
 
     def __len__(self) -> int:
         return len(self.users)
@@ -46,7 +48,10 @@ class ServedLists:
         lengths = np.diff(self.offsets)
         places = np.repeat(kept, lengths)
         offsets = np.concatenate(([0], np.cumsum(lengths[kept])))
-        return ServedLists(self.users[kept], self.served_at[kept], offsets, self.items[places], self.taken[places])
+        situations = [self.situations[place] for place in np.flatnonzero(kept).tolist()] if self.situations else ()
+        return ServedLists(
+            self.users[kept], self.served_at[kept], offsets, self.items[places], self.taken[places], situations
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from domain.models.factor_model import FactorModel
 from domain.models.item_terms import ItemTerms
 from domain.models.network import PreferenceNetwork
 from domain.models.norm_index import norm_index
+from domain.models.situations import Situations
 from workers.training.config import TrainingConfig
 from workers.training.content import content_settings, learn_content
 from workers.training.dimensions import best_factors
@@ -26,6 +27,7 @@ from workers.training.network import preference_network
 from workers.training.popularity import popularity, trend
 from workers.training.segmentation import segmentation
 from workers.training.serving import serving_parameters
+from workers.training.situations import learn_situations
 from workers.training.traits import traits
 from workers.training.weighing import weighed
 
@@ -54,6 +56,7 @@ class _Learned:
     metrics: dict[str, float]
     blend: BlendWeights | None = None
     network: PreferenceNetwork | None = None
+    situations: Situations | None = None
 
 
 def train(training_set: TrainingSet, config: TrainingConfig, report_progress: ReportProgress) -> Artifact:
@@ -81,7 +84,14 @@ def train(training_set: TrainingSet, config: TrainingConfig, report_progress: Re
     )
     content = learn_content(_terms(training_set), model, content_settings(learned.config))
     index = norm_index(model.factors) if len(model) > config.index_items else None
-    model = replace(model, blend=learned.blend, network=learned.network, content=content, index=index)
+    model = replace(
+        model,
+        blend=learned.blend,
+        network=learned.network,
+        situations=learned.situations,
+        content=content,
+        index=index,
+    )
     report_progress("finish", 1.0)
     return model.to_artifact(
         hyper_parameters=learned.config.model_dump(exclude=SERVING_PARAMETERS | NOT_PART_OF_THE_MODEL),
@@ -100,6 +110,7 @@ def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfi
     shown = impressions(training_set)
     outcome = preference_network(part, learning, config, shown)
     part = replace(part, network=outcome.network)
+    situated = learn_situations(part, shown)
     report(0.9)
     measured_on = measuring if len(measuring) else learning
     part, measured = guarded(part, lambda model: measure(model, measured_on))
@@ -108,7 +119,8 @@ def _learned(training_set: TrainingSet, hold_out: HoldOut, config: TrainingConfi
     metrics["network_lists_served"] = float(len(shown))
     metrics["network_context"] = float(outcome.context and part.network is not None)
     metrics |= {f"network_gain_history_{bound}": gained for bound, gained in outcome.gains.items()}
-    return _Learned(config, metrics, part.blend, part.network)
+    metrics |= {f"situations_gain_history_{bound}": gained for bound, gained in situated.gains.items()}
+    return _Learned(config, metrics, part.blend, part.network, situated.situations)
 
 
 def _model(

@@ -1,0 +1,1 @@
+REVOKE SELECT (device, surface, purpose) ON recommendations FROM personalization_trainer;
