@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     ml_enabled: bool = Field(default=True, description="Learned recommendations; off serves popularity.")
     ab_testing_enabled: bool = Field(default=True, description="A/B tests; off serves control to everybody.")
     realtime_enabled: bool = Field(default=True, description="Live updates over sockets.")
-    cache_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(3600, description="Profile cache, in seconds.")
+    cache_ttl: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        3600, description="Seconds that profiles are cached, lists half as long; 0 turns caching off."
+    )
     exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.1, description="Share of places in personal lists that chance fills; 0 for none."
     )

@@ -55,7 +55,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
     registry = CollectorRegistry()
     app = Starlette(
         routes=_routes(settings, options, registry),
-        middleware=[Middleware(RequestScope, metrics=RequestMetrics(registry)), *_cors(settings)],
+        middleware=[
+            Middleware(RequestScope, metrics=RequestMetrics(registry), debug=settings.debug),
+            *_cors(settings),
+        ],
         lifespan=_lifespan(settings),
     )
     app.state.authenticator = Authenticator(
@@ -134,7 +137,7 @@ def _cors(settings: Settings) -> list[Middleware]:
         allow_origins=sorted(settings.origins),
         allow_methods=["GET", "POST", "PUT"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-ID"],
-        expose_headers=["X-Correlation-ID", "Retry-After"],
+        expose_headers=["X-Correlation-ID", "Retry-After", "Cache-Status", "Server-Timing"],
         max_age=600,
     )
     return [allowed]

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from secrets import token_hex
 from typing import Final
 
@@ -9,6 +10,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.caching.model import Lookup, lookups
+from domain.storage.postgres import statements_run
+from graphql_api.caching import HEADER, cache_status
 
 MAX_BODY_BYTES: Final = 1_000_000
 SECURITY_HEADERS: Final = {
@@ -45,11 +50,18 @@ class RequestMetrics:
 
 
 class RequestScope:
-    """Outermost middleware of HTTP requests and sockets."""
+    """Outermost middleware of HTTP requests and sockets.
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    Args:
+        app: what it passes them to.
+        metrics: where they are counted.
+        debug: answers tell their time and how many SQL statements they ran.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, *, debug: bool = False) -> None:
         self._app = app
         self._metrics = metrics
+        self._debug = debug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -66,6 +78,11 @@ class RequestScope:
     async def _http(self, scope: Scope, receive: Receive, send: Send, correlation_id: str) -> None:
         started, status = time.perf_counter(), 500
         received = 0
+        noted: list[Lookup] = []
+        lookups.set(noted)
+        statements: list[str] = []
+        if self._debug:
+            statements_run.set(statements)
 
         async def bounded() -> Message:
             nonlocal received
@@ -83,6 +100,10 @@ class RequestScope:
                 headers["X-Correlation-ID"] = correlation_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if noted:
+                    headers[HEADER] = cache_status(noted)
+                if self._debug:
+                    headers["Server-Timing"] = server_timing(time.perf_counter() - started, len(statements))
             await send(message)
 
         try:
@@ -90,14 +111,21 @@ class RequestScope:
         except BodyTooLarge:
             await _answer_too_large(decorated)
         finally:
-            self._note(scope, status, time.perf_counter() - started)
+            detail = {"sql_statements": len(statements), "cache": cache_status(noted)} if self._debug else {}
+            self._note(scope, status, time.perf_counter() - started, detail)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, detail: Mapping[str, object]) -> None:
         # The template, not the path: a path may hold a user id.
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.requests.labels(scope["method"], route, str(status)).inc()
         self._metrics.seconds.labels(scope["method"], route).observe(seconds)
-        log.info("request", method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 2))
+        milliseconds = round(seconds * 1000, 2)
+        log.info("request", method=scope["method"], route=route, status=status, milliseconds=milliseconds, **detail)
+
+
+def server_timing(seconds: float, statements: int) -> str:
+    """What an answer took, as its header says it (W3C Server Timing): milliseconds, and the SQL statements it ran."""
+    return f'total;dur={seconds * 1000:.3f}, sql;desc="{statements} statements"'
 
 
 class BodyTooLarge(Exception):

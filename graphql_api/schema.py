@@ -16,6 +16,7 @@ from strawberry.types.graphql import OperationType
 from domain.storage.postgres import statements_run
 from graphql_api.adaptation import AdaptationMutation, AdaptationQuery
 from graphql_api.behavior import BehaviorMutation
+from graphql_api.caching import CacheReport
 from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.errors import presented
@@ -137,6 +138,8 @@ class Measured(SchemaExtension):
         token = statements_run.set(self._statements)
         yield
         statements_run.reset(token)
+        if (outer := statements_run.get()) is not None:
+            outer += self._statements
 
     def get_results(self) -> dict[str, Any]:
         """Milliseconds and statement count."""
@@ -175,7 +178,7 @@ def build_schema(
         cache: documents that were checked already; one of its own if absent.
     """
     cache = cache or DocumentCache(introspection=not production)
-    extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors]
+    extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors, CacheReport]
     if metrics is not None:
         # The first to begin is the last to end, and sees errors as clients do.
         extensions.insert(0, lambda: CountedOperations(metrics))

@@ -7,6 +7,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from domain.bootstrap.secrets import derived, required
+from domain.caching.metrics import CacheMetrics
+from domain.caching.service import AnswerCache
+from domain.caching.store import RedisAnswers
 from domain.catalog.service import CatalogService
 from domain.catalog.store import PostgresCatalogStore
 from domain.clock import Clock
@@ -17,6 +20,7 @@ from domain.models.signature import ModelSigner
 from domain.models.store import PostgresModelStore
 from domain.privacy.data_keys import DataKeys
 from domain.privacy.directory import SubjectDirectory
+from domain.privacy.encryption import FieldSealer
 from domain.privacy.keys import LocalKeyManagement
 from domain.privacy.model import PrivacyLevel
 from domain.privacy.receipts import PrivacyPolicy
@@ -50,6 +54,7 @@ class Ground:
     privacy: PrivacyService
     catalog: CatalogService
     models: ModelRegistry
+    cache: AnswerCache
     bus: Bus | None
 
 
@@ -90,8 +95,17 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
             clock,
             ModelMetrics(registry),
         ),
+        cache=_cache(settings, redis, keys, clock, registry),
         bus=bus,
     )
+
+
+def _cache(
+    settings: Settings, redis: RedisStore, keys: DataKeys, clock: Clock, registry: CollectorRegistry
+) -> AnswerCache:
+    shared = FieldSealer(b"cache", derived(settings, "answers for everybody"))
+    store, metrics = RedisAnswers(redis), CacheMetrics(registry)
+    return AnswerCache(store, keys, shared, clock, metrics, ttl_seconds=settings.cache_ttl)
 
 
 def _policy(settings: Settings) -> PrivacyPolicy:

@@ -143,7 +143,7 @@ def _sessions(ground: Ground) -> SessionService:
 def _profiles(ground: Ground, segments: SegmentService) -> ProfileService:
     store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
     return ProfileService(
-        store, ground.directory, ground.keys, ground.catalog, ground.publisher, segments, ground.clock
+        store, ground.directory, ground.keys, ground.catalog, ground.publisher, segments, ground.cache, ground.clock
     )
 
 

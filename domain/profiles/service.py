@@ -5,10 +5,14 @@ order leaves the same profile.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from pydantic import TypeAdapter
+
+from domain.caching.model import CacheName, Made, Question, stamp_of
+from domain.caching.service import AnswerCache
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.errors import DomainError, NotFound
@@ -27,6 +31,8 @@ MAX_ATTEMPTS = 5
 
 LEARNED_FROM = 1000
 """The latest events of a person that their profile rests on."""
+
+_KEPT: Final = TypeAdapter(Profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,7 @@ class ProfileService:
         catalog: Catalog,
         publisher: Publisher,
         segmenter: Segmenter,
+        cache: AnswerCache,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -179,10 +186,13 @@ class ProfileService:
         self._catalog = catalog
         self._publisher = publisher
         self._segmenter = segmenter
+        self._cache = cache
         self._clock = clock
 
     async def profile(self, tenant: TenantId, user_id: UserId) -> Profile:
         """A person's profile; its facets are empty if nothing may be learned of them and nothing they said kept.
+
+        Every change of it takes the person's next version, so what is kept for their version is what holds.
 
         Raises:
             NotFound: nothing is kept of such a person.
@@ -191,14 +201,26 @@ class ProfileService:
         subject = await self._directory.resolve(tenant, user_id)
         if subject is None:
             raise NotFound("There is no such user.", field="userId")
-        stored = await self._store.profile(tenant, subject.subject_id)
+        person = subject
+
+        async def made() -> Made[Profile]:
+            return Made(await self._profile(person))
+
+        if not subject.personalizes:
+            return replace(await self._cache.uncached(CacheName.PROFILES, made), user_id=user_id)
+        question = Question(CacheName.PROFILES, tenant, subject.subject_id, b"", stamp_of(subject))
+        # The external id is no part of what is kept: several may lead to one person.
+        return replace(await self._cache.answer(question, _KEPT, made), user_id=user_id)
+
+    async def _profile(self, subject: Subject) -> Profile:
+        stored = await self._store.profile(subject.tenant, subject.subject_id)
         key = None if stored is None else await self._key(subject)
         learned, stated = NOTHING_LEARNED, NOTHING_STATED
         if stored is not None and key is not None:
             learned = open_learned(key, stored.learned_sealed) if subject.personalizes else NOTHING_LEARNED
             stated = open_stated(key, stored.stated_sealed) if subject.keeps_stated else NOTHING_STATED
         return Profile(
-            user_id=user_id,
+            user_id=UserId(""),
             privacy_level=subject.privacy_level,
             facets=portrait(learned, stated),
             devices=device_portraits(learned, stated),

@@ -53,13 +53,13 @@ def tenant_channel(tenant: TenantId) -> RedisChannel:
 def cached_recommendations(
     tenant: TenantId, subject: SubjectId, question: str, ttl_seconds: int = RECOMMENDATIONS_TTL_SECONDS
 ) -> RedisKey:
-    """One answered recommendation request, sealed.
+    """The latest list of one kind for one person, sealed.
 
     Args:
         tenant: the tenant.
         subject: whose recommendations these are.
-        question: digest of all that the answer depends on, the subject's version and the model's included, so that
-            a person's own action makes every earlier answer unreachable.
+        question: digest of what was asked for. The versions that the answer depends on are inside of it, so that a
+            newer answer takes the place of one that has been overtaken.
         ttl_seconds: how long the answer may be served.
     """
     return RedisKey(f"rec:{{{tenant}/{subject}}}:{question}", ttl_seconds)
@@ -68,6 +68,13 @@ def cached_recommendations(
 def cached_profile(tenant: TenantId, subject: SubjectId, ttl_seconds: int = PROFILE_TTL_SECONDS) -> RedisKey:
     """One person's profile as last read, sealed."""
     return RedisKey(f"prof:{{{tenant}/{subject}}}", ttl_seconds)
+
+
+def cached_for_everybody(
+    tenant: TenantId, cache: str, question: str, ttl_seconds: int = RECOMMENDATIONS_TTL_SECONDS
+) -> RedisKey:
+    """One answer that rests on nobody's data, sealed against being planted; `question` as for recommendations."""
+    return RedisKey(f"all:{{{tenant}}}:{cache}:{question}", ttl_seconds)
 
 
 def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: int) -> RedisKey:

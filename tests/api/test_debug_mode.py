@@ -1,5 +1,6 @@
 """What PERSONALIZATION_DEBUG adds to answers, and that nobody gets it without."""
 
+import re
 from typing import Any
 
 import httpx
@@ -26,6 +27,31 @@ async def test_answers_carry_time_and_sql_count_in_debug_mode(room: RestRoom, re
         debug = (await extensions(app, room))["debug"]
     assert debug["milliseconds"] > 0
     assert debug["sqlStatements"] > 0
+
+
+async def test_every_answer_says_what_it_took_and_what_the_cache_did_in_debug_mode(
+    room: RestRoom, rest_settings: Settings
+) -> None:
+    await room.agree("anna")
+    settings = rest_settings.model_copy(update={"debug": True})
+    async with application(settings) as app, RestRoom(app, settings, room.tenant).caller("anna") as anna:
+        first, second = await anna.get("/profile/anna"), await anna.get("/profile/anna")
+        graph = await anna.post("http://test/graphql", json={"query": QUESTION})
+    timings = [
+        re.fullmatch(r'total;dur=([0-9.]+), sql;desc="([0-9]+) statements"', a.headers["Server-Timing"])
+        for a in (first, second, graph)
+    ]
+    milliseconds, statements = zip(*((float(t[1]), int(t[2])) for t in timings if t), strict=True)
+    assert min(milliseconds) > 0
+    assert statements[1] == 1 < statements[0]
+    assert statements[2] == graph.json()["extensions"]["debug"]["sqlStatements"] > 0
+    assert ["hit" in answer.headers["Cache-Status"] for answer in (first, second)] == [False, True]
+
+
+async def test_no_answer_says_what_it_took_otherwise(room: RestRoom) -> None:
+    await room.agree("anna")
+    async with room.caller("anna") as anna:
+        assert "Server-Timing" not in (await anna.get("/profile/anna")).headers
 
 
 async def test_answers_carry_nothing_of_it_otherwise(room: RestRoom) -> None:

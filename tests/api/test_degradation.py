@@ -100,7 +100,8 @@ async def test_without_redis_the_page_stands(room: RestRoom, rest_settings: Sett
 def own_settings(redis_url: str, tmp_path: Path) -> Iterator[Settings]:
     """A database of its own, to break."""
     with copied_database() as url:
-        yield settings_of(url, redis_url, tmp_path, TEST_SECRET)
+        # What is cached would hide what is broken.
+        yield settings_of(url, redis_url, tmp_path, TEST_SECRET).model_copy(update={"cache_ttl": 0})
 
 
 @pytest.mark.parametrize(

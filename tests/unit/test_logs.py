@@ -9,6 +9,7 @@ import pytest
 
 REQUEST = """
 import asyncio, logging, httpx, structlog
+from domain.caching.model import CacheName, Lookup, Outcome, lookups
 from domain.logs import configure_logging
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -20,6 +21,7 @@ configure_logging(level="INFO", debug={debug})
 log = structlog.get_logger("test")
 
 async def answer(request):
+    lookups.get().append(Lookup(CacheName.PROFILES, Outcome.HIT, 60))
     log.debug("detail", figure=1)
     log.info("asked")
     logging.getLogger("a.library").warning("careful: %s", "wet")
@@ -31,7 +33,7 @@ async def answer(request):
     return PlainTextResponse("ok")
 
 async def main():
-    app = RequestScope(Starlette(routes=[Route("/", answer)]), RequestMetrics(CollectorRegistry()))
+    app = RequestScope(Starlette(routes=[Route("/", answer)]), RequestMetrics(CollectorRegistry()), debug={debug})
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         print((await client.get("/", headers={{"X-Correlation-ID": "a-callers-own-id"}})).headers["X-Correlation-ID"])
@@ -85,4 +87,9 @@ def test_every_request_leaves_its_status_and_duration(logged: tuple[list[str], l
 
 def test_details_are_written_in_debug_mode_only(logged: tuple[list[str], list[dict[str, Any]]]) -> None:
     assert "detail" not in {line["event"] for line in logged[1]}
-    assert [line["figure"] for line in run(debug=True)[1] if line["event"] == "detail"] == [1, 1]
+    assert not any("cache" in line for line in logged[1])
+    lines = run(debug=True)[1]
+    assert [line["figure"] for line in lines if line["event"] == "detail"] == [1, 1]
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["cache"] for line in requests] == ["personalization-profiles; hit; ttl=60"] * 2
+    assert [line["sql_statements"] for line in requests] == [0, 0]

@@ -61,7 +61,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_match(settings_from: Loader
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("CACHE_TTL", "0"),
+        ("CACHE_TTL", "-1"),
         ("CACHE_TTL", "soon"),
         ("PORT", "70000"),
         ("LOG_LEVEL", "LOUD"),

@@ -1,0 +1,54 @@
+"""Kept answers in Redis: one key for each question, whatever its answer depends on; a new one takes its place."""
+
+import time
+from typing import Final
+
+from domain.caching.model import CacheName, Question
+from domain.errors import Unavailable
+from domain.storage import keys
+from domain.storage.keys import RedisKey
+from domain.storage.redis import RedisStore
+
+PAUSE_SECONDS: Final = 1.0
+"""After a failure Redis is left alone for so long: while it hangs, few requests wait for its deadline, not all."""
+
+
+class RedisAnswers:
+    """Kept answers, as an `AnswerStore`."""
+
+    def __init__(self, redis: RedisStore) -> None:
+        self._redis = redis
+        self._paused_until = 0.0
+
+    async def get(self, question: Question) -> bytes | None:
+        """What is kept for a question. Raises `Unavailable`."""
+        self._require_reachable()
+        try:
+            return await self._redis.get(_key(question, 1))
+        except Unavailable:
+            self._pause()
+            raise
+
+    async def put(self, question: Question, sealed: bytes, ttl_seconds: int) -> None:
+        """Keep an answer, a little shorter than asked by chance. Raises `Unavailable`."""
+        self._require_reachable()
+        try:
+            await self._redis.set(_key(question, ttl_seconds), sealed)
+        except Unavailable:
+            self._pause()
+            raise
+
+    def _require_reachable(self) -> None:
+        if time.monotonic() < self._paused_until:
+            raise Unavailable("Redis could not be reached a moment ago", retry_after_seconds=1)
+
+    def _pause(self) -> None:
+        self._paused_until = time.monotonic() + PAUSE_SECONDS
+
+
+def _key(question: Question, ttl_seconds: int) -> RedisKey:
+    if question.subject is None:
+        return keys.cached_for_everybody(question.tenant, question.cache, question.asked.hex(), ttl_seconds)
+    if question.cache is CacheName.PROFILES:
+        return keys.cached_profile(question.tenant, question.subject, ttl_seconds)
+    return keys.cached_recommendations(question.tenant, question.subject, question.asked.hex(), ttl_seconds)
