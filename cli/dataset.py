@@ -11,7 +11,9 @@ from cli.output import Advance
 from cli.rejects import Rejects
 from domain.errors import ValidationFailed
 from domain.models.item_terms import NO_TERMS, ItemTerms, item_terms
+from workers.evaluation.circumstances import circumstances, coded
 from workers.evaluation.features import Features, build_features
+from workers.evaluation.grids import Known
 from workers.evaluation.histories import Histories, build_histories
 
 DISMISSED = "dismissed"
@@ -37,6 +39,10 @@ class Dataset:
     terms: tuple[ItemTerms, ...]
     tags: tuple[tuple[str, ...], ...]
 
+    def known(self, *, context: bool) -> Known:
+        """What models may know beside who took to what: what items are about, and circumstances if `context`."""
+        return Known(self.features, circumstances(self.histories.columns) if context else ())
+
 
 class _Numbers:
     """Names as numbers from 0, in the order in which they come."""
@@ -53,6 +59,7 @@ class _Reading:
         self._reject = reject
         self._users, self._items = _Numbers(), _Numbers()
         self._triples: list[tuple[int, int, float]] = []
+        self._told: list[dict[str, str]] = []
         self._words: dict[str, tuple[str, ...]] = {}
         self._terms: dict[str, ItemTerms] = {}
         self._tags: dict[str, list[str]] = {}
@@ -90,6 +97,7 @@ class _Reading:
             return
         place = (self._users[event.user_id], self._items[event.item_id], event.occurred_at.timestamp())
         self._triples.append(place)
+        self._told.append(_told(event))
 
     def dataset(self) -> Dataset:
         if not self._triples:
@@ -98,7 +106,9 @@ class _Reading:
         names = sorted(self._items.known, key=_digest)
         numbers = np.empty(len(names), dtype=np.int64)
         numbers[[self._items.known[name] for name in names]] = np.arange(len(names))
-        histories = build_histories(users, numbers[items], times, len(self._users.known), len(names))
+        columns = tuple(sorted({name for told in self._told for name in told}))
+        codes = coded([[told.get(name) for name in columns] for told in self._told], len(columns))
+        histories = build_histories(users, numbers[items], times, len(self._users.known), len(names), columns, codes)
         words = [frozenset(self._words.get(name, ())) for name in names]
         return Dataset(
             histories,
@@ -108,6 +118,12 @@ class _Reading:
             tuple(self._terms.get(name, NO_TERMS) for name in names),
             tuple(tuple(self._tags.get(name, ())) for name in names),
         )
+
+
+def _told(event: ImportedEvent) -> dict[str, str]:
+    """What a row says of where and what for."""
+    own = {"device": event.device, "session": event.session}
+    return {**event.context, **{name: value for name, value in own.items() if value}}
 
 
 def _digest(name: str) -> bytes:

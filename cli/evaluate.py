@@ -53,12 +53,28 @@ BREADTH: Final[Mapping[str, str]] = {
     help="What is held out.",
 )
 @click.option("--tags/--no-tags", default=None, help="New items with or without people's tags.  [default: both]")
+@click.option(
+    "--context",
+    "columns",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column that tells where or what for a row was done, beside device, session, purpose, surface.",
+)
+@click.option("--no-context", "no_context", is_flag=True, help="Look at no circumstances, hour and weekday included.")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of everything by chance.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw NDCG@10 into this SVG file.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write bad rows to this CSV file.")
 @json_option
 def command(
-    path: Path, protocol: str, tags: bool | None, seed: int, plot: Path | None, rejects: Path | None, as_json: bool
+    path: Path,
+    protocol: str,
+    tags: bool | None,
+    columns: tuple[str, ...],
+    no_context: bool,
+    seed: int,
+    plot: Path | None,
+    rejects: Path | None,
+    as_json: bool,
 ) -> None:  # one parameter an option
     """Measure recommendations on a data set.
 
@@ -77,7 +93,7 @@ def command(
       personalization evaluate --dataset ml-latest-small --protocol leave-last
     """
     started = time.perf_counter()
-    source = open_dataset(path, SystemClock().now())
+    source = open_dataset(path, SystemClock().now(), columns)
     with rejects_to(rejects) as reject:
         with counting("Rows", source.rows) as advance:
             dataset = read_dataset(source, reject, advance)
@@ -86,7 +102,8 @@ def command(
             _new_items(dataset, facts, tags, plot, as_json=as_json)
             return
         with stages("Evaluating") as progress:
-            result = evaluate(dataset.histories, Protocol(protocol), seed, progress, dataset.features)
+            known = dataset.known(context=not no_context)
+            result = evaluate(dataset.histories, Protocol(protocol), seed, progress, known)
         report = summarize(result, seed)
     _draw(plot, protocol, path, _bars(report))
     seconds = time.perf_counter() - started

@@ -144,10 +144,15 @@ def open_source(
     return Source((Table(path, format_name, lambda cells: _event(rules, cells, names), EVENT_COLUMNS, known),))
 
 
-def open_dataset(path: Path, now: datetime) -> Source:
+def open_dataset(path: Path, now: datetime, context: Collection[str] = ()) -> Source:
     """What `path` holds, told by the names of the files, for whoever does not say the format.
 
     MovieLens' `ratings.csv` needs no `movies.csv` here, and its tags are words about the items instead of behaviour.
+
+    Args:
+        path: a file, or a folder of them.
+        now: no row may be later.
+        context: columns of a generic file that tell the context of behaviour.
 
     Raises:
         ValidationFailed: it holds nothing that is known, or cannot be told.
@@ -161,7 +166,7 @@ def open_dataset(path: Path, now: datetime) -> Source:
     if path.suffix == ".data" or (path / "u.data").is_file():
         return open_source(UDATA, path, now, holds_items=False)
     if path.suffix.removeprefix(".") in GENERIC:
-        return open_source(path.suffix.removeprefix("."), path, now, holds_items=False)
+        return open_source(path.suffix.removeprefix("."), path, now, holds_items=False, context=context)
     raise ValidationFailed(
         f"{path} is no data set: a folder with ratings.csv, u.data or one .inter file, "
         "or a file that ends .data, .inter, .csv, .jsonl or .parquet",

@@ -22,7 +22,7 @@ from workers.training import linear
 from workers.training.linear import ContextSettings, TransitionSettings, context, ease, transitions
 
 KINDS = {
-    "popularity", "trend", "item-kNN", "user-kNN", "BM25", "ALS", "EASE", "transitions", "context", "served", HYBRID
+    "popularity", "trend", "item-kNN", "user-kNN", "BM25", "ALS", "EASE", "transitions", "between", "served", HYBRID
 }  # fmt: skip
 
 

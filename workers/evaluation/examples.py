@@ -58,6 +58,10 @@ class Examples:
             lengths=self.lengths[rows],
         )
 
+    def only(self, sources: NDArray[np.int64]) -> "Examples":
+        """The same lists by some of the sources."""
+        return replace(self, table=self.table[sources], speaking=self.speaking[sources])
+
     def blended(self, weights: NDArray[np.float64]) -> NDArray[np.float32]:
         """The weighed sum of the sources, float32[k, c]."""
         total = np.zeros(self.table.shape[1:], dtype=np.float32)

@@ -1,8 +1,13 @@
 """Which settings of each kind of model are tried, the same for every data set and protocol."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from workers.evaluation import neighbourhood, popularity, sources
+from workers.evaluation.circumstances import Circumstance
+from workers.evaluation.described import CONTENT, described
+from workers.evaluation.features import Features
+from workers.evaluation.situational import CIRCUMSTANCES, LIKE_CIRCUMSTANCES, done_alike, taken_under
 from workers.evaluation.sources import Candidate
 from workers.training.linear import ContextSettings, TransitionSettings
 
@@ -27,18 +32,38 @@ USER_KNN_GRID: Final = ((40, 0.0), (80, 10.0), (200, 10.0))
 BM25_GRID: Final = ((100, 1.2, 0.4), (200, 1.2, 0.75))
 """Neighbours, k1, b."""
 
-CONTEXTS: Final = (ContextSettings(), ContextSettings(width=10, decay=4.0, regularization=20.0))
+BETWEEN: Final = (ContextSettings(), ContextSettings(width=10, decay=4.0, regularization=20.0))
 TRANSITIONS: Final = (TransitionSettings(), TransitionSettings(regularization=100.0))
 TRANSITION_DECAYS: Final = (2.0, 5.0)
 
 
-def candidates(seed: int) -> dict[str, list[Candidate]]:
+PRIORS: Final = (2.0, 10.0)
+"""Actions under a circumstance at which it is believed half as far."""
+
+CONTENT_DECAYS: Final = (None, 5.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What a data set knows beside who took to what, and when.
+
+    Attributes:
+        features: what items are about; None where nothing is said of any.
+        circumstances: what is known of each moment.
+    """
+
+    features: Features | None = None
+    circumstances: tuple[Circumstance, ...] = ()
+
+
+def candidates(seed: int, known: Known) -> dict[str, list[Candidate]]:
     """Model kind -> its settings, those that share what is learned together; popularity first.
 
     Args:
         seed: of the factors.
+        known: what else there is to learn from.
     """
-    return {
+    kinds = {
         POPULARITY: [popularity.popularity()],
         TREND: [popularity.trend(*setting) for setting in TRENDS],
         "item-kNN": [neighbourhood.item_knn(*setting) for setting in KNN_GRID],
@@ -47,5 +72,12 @@ def candidates(seed: int) -> dict[str, list[Candidate]]:
         "ALS": [sources.als(*setting, seed) for setting in ALS_GRID],
         "EASE": [sources.shallow_autoencoder(ridge, *decay) for ridge in RIDGES for decay in DECAYS],
         "transitions": [sources.next_items(settings, decay) for settings in TRANSITIONS for decay in TRANSITION_DECAYS],
-        "context": [sources.between(settings) for settings in CONTEXTS],
+        "between": [sources.between(settings) for settings in BETWEEN],
     }
+    if known.features is not None:
+        kinds[CONTENT] = [described(known.features, decay) for decay in CONTENT_DECAYS]
+    if known.circumstances:
+        kinds[CIRCUMSTANCES] = [tried for prior in PRIORS for tried in taken_under(known.circumstances, prior)]
+    if alike := done_alike(known.circumstances):
+        kinds[LIKE_CIRCUMSTANCES] = alike
+    return kinds

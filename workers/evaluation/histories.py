@@ -1,7 +1,7 @@
 """What users did, in order: the one form that splits, models and metrics share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,15 @@ class Past:
         items: int64[h], oldest first.
         times: float64[h], seconds since the epoch.
         at: when the list is asked for, in the same seconds.
+        codes: int64[h, d], the circumstances of each; no columns where none are kept.
+        now: int64[d], the circumstances of the list; None where they are not known.
     """
 
     items: NDArray[np.int64]
     times: NDArray[np.float64]
     at: float
+    codes: NDArray[np.int64] = field(default_factory=lambda: no_codes(0))
+    now: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -28,10 +32,15 @@ class Past:
     def newest(self, count: int) -> "Past":
         """The same user at the same moment, of whom only the last `count` actions are known."""
         first = max(0, len(self) - count)
-        return replace(self, items=self.items[first:], times=self.times[first:])
+        return replace(self, items=self.items[first:], times=self.times[first:], codes=self.codes[first:])
 
 
 Pasts = Sequence[Past]
+
+
+def no_codes(count: int) -> NDArray[np.int64]:
+    """The circumstances of so many actions where none are kept."""
+    return np.empty((count, 0), dtype=np.int64)
 
 
 def items_of(pasts: Pasts) -> list[NDArray[np.int64]]:
@@ -49,6 +58,8 @@ class Histories:
         times: float64[m], seconds since the epoch.
         user_count: u, users without an interaction included.
         item_count: n.
+        columns: names of the d circumstances that are kept of each.
+        codes: int64[m, d], their values; -1 where one is not known.
     """
 
     users: NDArray[np.int64]
@@ -56,6 +67,12 @@ class Histories:
     times: NDArray[np.float64]
     user_count: int
     item_count: int
+    columns: tuple[str, ...] = ()
+    codes: NDArray[np.int64] = field(default_factory=lambda: no_codes(0))
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            object.__setattr__(self, "codes", no_codes(len(self.users)))
 
     def __len__(self) -> int:
         return len(self.users)
@@ -67,7 +84,9 @@ class Histories:
 
     def select(self, mask: NDArray[np.bool_]) -> "Histories":
         """The same users and items with only the interactions in `mask`, bool[m]."""
-        return Histories(self.users[mask], self.items[mask], self.times[mask], self.user_count, self.item_count)
+        return replace(
+            self, users=self.users[mask], items=self.items[mask], times=self.times[mask], codes=self.codes[mask]
+        )
 
     def of(self, user: int) -> NDArray[np.int64]:
         """One user's items, oldest first."""
@@ -87,7 +106,7 @@ class Histories:
         if at is None:
             known = times if len(times) else self.times
             at = float(known.max()) if len(known) else 0.0
-        return Past(items, times, at)
+        return Past(items, times, at, self.codes[first:last])
 
     def lists(self) -> list[NDArray[np.int64]]:
         """Every user's items, oldest first."""
@@ -100,7 +119,13 @@ class Histories:
 
 
 def build_histories(
-    users: NDArray[np.int64], items: NDArray[np.int64], times: NDArray[np.float64], user_count: int, item_count: int
+    users: NDArray[np.int64],
+    items: NDArray[np.int64],
+    times: NDArray[np.float64],
+    user_count: int,
+    item_count: int,
+    columns: tuple[str, ...] = (),
+    codes: NDArray[np.int64] | None = None,
 ) -> Histories:
     """Histories of rows in any order.
 
@@ -113,4 +138,5 @@ def build_histories(
     first = np.append(True, (pairs[:, 1:] != pairs[:, :-1]).any(axis=0))[: len(users)]
     kept = latest_first[first]
     order = kept[np.lexsort((rows[kept], times[kept], users[kept]))]
-    return Histories(users[order], items[order], times[order], user_count, item_count)
+    codes = no_codes(len(users)) if codes is None else codes
+    return Histories(users[order], items[order], times[order], user_count, item_count, columns, codes[order])

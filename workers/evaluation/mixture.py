@@ -7,14 +7,14 @@ replacing a single source that is better.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.evaluation.examples import ABSENT, Examples, candidates
-from workers.evaluation.metrics import interval
+from workers.evaluation.metrics import Interval, interval
 from workers.evaluation.network import Network, described, features, fit_network
 
 STEPS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -43,12 +43,14 @@ class Mixture:
         networks: whose mean orders the candidates as well.
         share: the networks' part of the order, 0 to 1.
         judged: float64[k], NDCG@10 of each list, by what was learned on other users.
+        seen: int64[t], the sources that the networks see; None for all.
     """
 
     weights: NDArray[np.float64]
     networks: tuple[Network, ...] = ()
     share: float = 0.0
     judged: NDArray[np.float64] | None = None
+    seen: NDArray[np.int64] | None = None
 
     @property
     def value(self) -> float:
@@ -69,7 +71,7 @@ class Mixture:
         table[:, history] = ABSENT
         kept = candidates(table)
         found = summed - np.float32(summed.max() + BEHIND)
-        inputs = features(table[:, kept], len(history))
+        inputs = features((table if self.seen is None else table[self.seen])[:, kept], len(history))
         found[kept] = mixed(summed[kept], [network.scores(inputs) for network in self.networks], self.share)
         return np.asarray(found, dtype=np.float32)
 
@@ -95,14 +97,20 @@ def mixed(
     return np.asarray(np.where(present, total, np.float32(ABSENT)), dtype=np.float32)
 
 
-def learn_mixture(examples: Examples, seed: int, *, deep: bool) -> Mixture:
+def learn_mixture(examples: Examples, seed: int, *, deep: bool, among: NDArray[np.int64] | None = None) -> Mixture:
     """What orders the lists of users best whom it was not learned on.
 
     Args:
         examples: the lists to learn from.
         seed: of folds and networks.
         deep: whether a network may take part.
+        among: int64[t], the sources that may take part; None for all.
     """
+    if among is not None:
+        mixture = learn_mixture(examples.only(among), seed, deep=deep)
+        weights = np.zeros(len(examples.table))
+        weights[among] = mixture.weights
+        return replace(mixture, weights=weights, seen=among)
     inputs = described(examples) if deep and len(examples) >= ENOUGH_FOR_NETWORK else None
     learned, networks = [], []
     options = (ALONE, *(SHARES if inputs is not None else SHARES[:1]))
@@ -129,11 +137,21 @@ def learn_mixture(examples: Examples, seed: int, *, deep: bool) -> Mixture:
     return Mixture(np.mean(learned, axis=0), tuple(networks) if best else (), best, found[best])
 
 
-def surely_better(examples: Examples, mixture: Mixture, than: int, seed: int) -> bool:
-    """Whether the sum of a mixture beats one source with 95 % confidence."""
-    alone = np.eye(len(examples.table))[than]
-    gained = examples.values(examples.blended(mixture.weights)) - examples.values(examples.blended(alone))
-    return interval(gained, seed, examples.users).low > 0
+def gained(mixture: Mixture, other: NDArray[np.float64], examples: Examples, seed: int) -> Interval:
+    """What a mixture adds to the NDCG@10 of lists of users whom it was not learned on.
+
+    Args:
+        mixture: learned on `examples`.
+        other: float64[k], what the lists reach without it.
+        examples: the lists.
+        seed: of the bootstrap over users.
+    """
+    return interval(reached(mixture, examples) - other, seed, examples.users)
+
+
+def reached(mixture: Mixture, examples: Examples) -> NDArray[np.float64]:
+    """NDCG@10 of each list by a mixture learned on other users, float64[k]; 0 where it was not learned."""
+    return np.zeros(len(examples)) if mixture.judged is None else mixture.judged
 
 
 def best_single(examples: Examples) -> tuple[NDArray[np.float64], float]:

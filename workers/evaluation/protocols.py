@@ -66,7 +66,8 @@ class Split:
 
         What was held out as somebody's last actions is to be found one by one, each after those before it; otherwise
         one list has to hold all of it. A list is asked for right after the last action that is known, but at the end of
-        training where everything later is held out.
+        training where everything later is held out. The circumstances of a list are those of the one action that is to
+        be found; they are not known where it has to hold several.
 
         Args:
             most: at most so many, evenly spread; None for all.
@@ -87,7 +88,9 @@ class Split:
         items = np.concatenate((known.items, self.held_out.items[before]))
         times = np.concatenate((known.times, self.held_out.times[before]))
         at = float(times[-1]) if len(times) else known.at
-        return Case(user, Past(items, times, at), self.held_out.items[place : place + 1])
+        codes = np.concatenate((known.codes, self.held_out.codes[before]))
+        past = Past(items, times, at, codes, self.held_out.codes[place])
+        return Case(user, past, self.held_out.items[place : place + 1])
 
 
 def spread(count: int, most: int | None) -> NDArray[np.int64]:

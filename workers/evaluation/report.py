@@ -81,6 +81,8 @@ class Report:
         segments: by taste, the largest group first.
         rarity: what was to be found, by how many people took to it in training.
         shortened: everybody, as if only so many of their newest actions were known.
+        circumstances: what sources that look at the circumstances of a list add where they looked promising, one a
+            split, by the length of history from which on it holds; they take part where that is surely above 0.
         blends: what the hybrid's order is made of, one a split, by the length of history from which on it holds.
     """
 
@@ -90,6 +92,7 @@ class Report:
     segments: Sequence[SliceReport]
     rarity: Sequence[ItemReport]
     shortened: Sequence[SliceReport]
+    circumstances: Sequence[Mapping[str, Interval]]
     blends: Sequence[Mapping[str, Any]]
 
     @property
@@ -128,6 +131,7 @@ def summarize(result: Result, seed: int) -> Report:
         shortened=[
             _slice(str(length), parts[HYBRID], parts[POPULARITY], seed) for length, parts in result.shortened.items()
         ],
+        circumstances=[{f"from {low}": gain for low, gain in blend.gains.items()} for blend in result.blends],
         blends=[
             {f"from {low}": _described_mixture(blend.names, mixture) for low, mixture in blend.mixtures.items()}
             for blend in result.blends
@@ -148,6 +152,7 @@ def described(report: Report) -> dict[str, Any]:
         "shortened": [asdict(part) for part in report.shortened],
         "never_below_popularity": not report.below_popularity,
         "below_popularity": dict(report.below_popularity),
+        "circumstances": [{low: asdict(gain) for low, gain in split.items()} for split in report.circumstances],
         "blends": list(report.blends),
     }
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from domain.recommendations.retrieval import top
 from workers.evaluation.features import Features
-from workers.evaluation.grids import POPULARITY, TREND, candidates
+from workers.evaluation.grids import POPULARITY, TREND, Known, candidates
 from workers.evaluation.histories import Histories
 from workers.evaluation.hybrid import Blend, Hybrid, learn_blend
 from workers.evaluation.metrics import CUTOFF, NDCG, Measured, Tally, ndcg
@@ -17,6 +17,7 @@ from workers.evaluation.popularity import OrPopular
 from workers.evaluation.protocols import Case, Protocol, Split, splits, validation
 from workers.evaluation.segments import segments
 from workers.evaluation.served import train_served
+from workers.evaluation.situational import SITUATIONAL
 from workers.evaluation.sources import Candidate, Model
 from workers.evaluation.weights import Scores
 
@@ -66,7 +67,7 @@ class Result:
 
 @dataclass(slots=True)
 class _Collected:
-    features: Features | None
+    known: Known
     measured: dict[str, list[Measured]] = field(default_factory=dict)
     settings: dict[str, list[str]] = field(default_factory=dict)
     blends: list[Blend] = field(default_factory=list)
@@ -75,7 +76,7 @@ class _Collected:
 
 
 def evaluate(
-    histories: Histories, protocol: Protocol, seed: int, report: ReportProgress, features: Features | None = None
+    histories: Histories, protocol: Protocol, seed: int, report: ReportProgress, known: Known | None = None
 ) -> Result:
     """Measure every kind of model and their blend by one protocol.
 
@@ -86,12 +87,12 @@ def evaluate(
         protocol: how it is held out.
         seed: of the splits, the factors and the bootstrap.
         report: told what is under way, and how much of the whole is done, 0 to 1.
-        features: what items are about, for the metrics that need it.
+        known: what else the data set knows.
 
     Raises:
         ValidationFailed: there is too little data for the protocol, or there are too many items.
     """
-    collected = _Collected(features)
+    collected = _Collected(known or Known())
     outer = list(splits(histories, protocol, seed))
     for number, split in enumerate(outer):
         _run_split(split, protocol, seed, collected, _part(report, number, len(outer)))
@@ -137,22 +138,22 @@ def _scored(
             yield case, scores
 
 
-def fitted_sources(inner: Split, seed: int, report: ReportProgress | None = None) -> dict[str, Model]:
+def fitted_sources(inner: Split, seed: int) -> dict[str, Model]:
     """The sources of the hybrid, tuned and fitted on a validation split, popularity first.
 
     Args:
         inner: the validation split.
         seed: of the factors.
-        report: told which kind is tuned, and how many are done, 0 to 1.
     """
-    return {name: tuned.model for name, tuned in _tuned_sources(inner, seed, report or _quiet).items()}
+    return {name: tuned.model for name, tuned in _tuned_sources(inner, seed, Known(), _quiet).items()}
 
 
 def _run_split(split: Split, protocol: Protocol, seed: int, collected: _Collected, report: ReportProgress) -> None:
     inner = validation(split, protocol, seed + 1)
-    tuned = _tuned_sources(inner, seed, lambda kind, done: report(f"tuning {kind}", 0.5 * done))
+    tuned = _tuned_sources(inner, seed, collected.known, lambda kind, done: report(f"tuning {kind}", 0.5 * done))
     report("weighing", 0.5)
-    blend = learn_blend(list(tuned), [found.model for found in tuned.values()], inner, seed)
+    situational = [name for name in tuned if _kind(name) in SITUATIONAL]
+    blend = learn_blend(list(tuned), [found.model for found in tuned.values()], inner, seed, situational)
     collected.blends.append(blend)
     best = _best_of_kinds(tuned)
     for kind, name in best.items():
@@ -174,9 +175,9 @@ def _run_split(split: Split, protocol: Protocol, seed: int, collected: _Collecte
     _measure_all({**models, SERVED: served, HYBRID: Hybrid(list(fitted.values()), blend)}, split, collected)
 
 
-def _tuned_sources(inner: Split, seed: int, report: ReportProgress) -> dict[str, "_Tuned"]:
+def _tuned_sources(inner: Split, seed: int, known: Known, report: ReportProgress) -> dict[str, "_Tuned"]:
     """The best of each family of each kind."""
-    cases, kinds = inner.cases(TUNING_LISTS), candidates(seed)
+    cases, kinds = inner.cases(TUNING_LISTS), candidates(seed, known)
     found = {}
     for number, (kind, tried) in enumerate(kinds.items()):
         report(kind, number / len(kinds))
@@ -198,7 +199,7 @@ def _best_of_kinds(tuned: Mapping[str, "_Tuned"]) -> dict[str, str]:
 def _measure_all(models: Mapping[str, Model], split: Split, collected: _Collected) -> None:
     for kind, model in models.items():
         served = model if kind in NEED_NO_HISTORY else OrPopular(model, models[POPULARITY])
-        collected.measured.setdefault(kind, []).append(measure(served, split, collected.features))
+        collected.measured.setdefault(kind, []).append(measure(served, split, collected.known.features))
     for length in SHORTENED:
         parts = collected.shortened.setdefault(length, {HYBRID: [], POPULARITY: []})
         for kind, measured in parts.items():

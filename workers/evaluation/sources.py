@@ -155,20 +155,22 @@ def als(factors: int, regularization: float, alpha: float, seed: int) -> Candida
     )
 
 
+def shallow_weights(training: Histories, regularization: float) -> Weights:
+    """EASE's weights, in the form that takes less memory."""
+    matrix = training.matrix()
+    if has_dual(matrix):
+        return Factored(*ease_factors(matrix, regularization))
+    return Dense(ease(matrix, regularization))
+
+
 def shallow_autoencoder(regularization: float, decay: float | None, floor: float) -> Candidate:
     """EASE; the history's weights fade with `decay` towards `floor`."""
-
-    def learn(training: Histories) -> Weights:
-        matrix = training.matrix()
-        if has_dual(matrix):
-            return Factored(*ease_factors(matrix, regularization))
-        return Dense(ease(matrix, regularization))
 
     shape = "no decay" if decay is None else f"decay {decay:g}, floor {floor:g}"
     return Candidate(
         f"lambda {regularization:g}, {shape}",
         regularization,
-        learn,
+        lambda training: shallow_weights(training, regularization),
         lambda weights: ItemToItem(weights, decay, floor),
         "even" if decay is None else "fast" if decay <= FAST else "slow",
     )
