@@ -7,6 +7,7 @@ from domain.interest.service import InterestService
 from domain.interest.store import PostgresInterestStore
 from domain.profiles.service import ProfileService
 from domain.profiles.stating import StatingService
+from domain.recommendations.drafting import Drafting
 from domain.recommendations.grounds import Grounds
 from domain.recommendations.kinds import KindService
 from domain.recommendations.questions import QuestionService
@@ -36,14 +37,13 @@ def make_lists(ground: Ground, stating: StatingService, rules: RuleService, prof
     store = PostgresRecommendationStore(ground.database)
     readers = Readers(store, ground.directory, stating, ground.clock, ml_enabled=ground.settings.ml_enabled)
     grounds = Grounds(ground.catalog, ground.models, rules, interest)
-    recommendations = RecommendationService(
-        store, readers, grounds, ground.clock, exploration_share=ground.settings.exploration_share
-    )
+    drafting = Drafting(readers, ground.cache, ground.settings.exploration_share)
+    recommendations = RecommendationService(store, readers, grounds, drafting, ground.clock)
     return Listing(
         recommendations,
         KindService(recommendations, profiles),
         TrendService(grounds, ground.clock),
-        SimilarItemService(grounds, ground.clock),
+        SimilarItemService(grounds, ground.cache, ground.clock),
         QuestionService(readers, grounds, ground.clock),
         interest,
     )

@@ -108,4 +108,4 @@ def digest(*parts: object) -> bytes:
 def stamp_of(subject: Subject) -> bytes:
     """The version of all that is kept of a person, consent included."""
     allowed = (subject.privacy_level, subject.personalizes, subject.keeps_stated, subject.uses_stated)
-    return digest(subject.version, *allowed)
+    return digest(subject.version, subject.unannounced, *allowed)

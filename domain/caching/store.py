@@ -1,13 +1,19 @@
 """Kept answers in Redis: one key for each question, whatever its answer depends on; a new one takes its place."""
 
 import time
+from collections.abc import Collection
 from typing import Final
 
 from domain.caching.model import CacheName, Question
 from domain.errors import Unavailable
+from domain.ids import SubjectId, TenantId
 from domain.storage import keys
 from domain.storage.keys import RedisKey
+from domain.storage.postgres import Transaction
 from domain.storage.redis import RedisStore
+
+_NOTE_CHANGE: Final = """
+    UPDATE subjects SET unannounced = unannounced + 1 WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
 
 PAUSE_SECONDS: Final = 1.0
 """After a failure Redis is left alone for so long: while it hangs, few requests wait for its deadline, not all."""
@@ -44,6 +50,11 @@ class RedisAnswers:
 
     def _pause(self) -> None:
         self._paused_until = time.monotonic() + PAUSE_SECONDS
+
+
+async def note_change(tx: Transaction, tenant: TenantId, subjects: Collection[SubjectId]) -> None:
+    """Let what is cached of these people count no more, in the caller's transaction, where nobody is told of it."""
+    await tx.execute(_NOTE_CHANGE, tenant, sorted(subjects))
 
 
 def _key(question: Question, ttl_seconds: int) -> RedisKey:

@@ -129,6 +129,7 @@ class Subject:
         gpc: the person's browser sent Global Privacy Control.
         trains: models may learn from the person's rows; equals `trains(privacy_level, consents)`.
         consents: the latest word on each purpose.
+        unannounced: how many changes of what is kept of them took no version, as nobody was told of them.
     """
 
     tenant: TenantId
@@ -139,6 +140,7 @@ class Subject:
     gpc: bool = False
     trains: bool = False
     consents: Consents = Consents()
+    unannounced: int = 0
 
     @property
     def rules(self) -> LevelRules:

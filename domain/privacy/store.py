@@ -22,7 +22,7 @@ _FIND_IDS = """
 
 # One index scan per person on (subject_id, ...) answers with their latest word on each purpose.
 _FIND_SUBJECTS = """
-    SELECT s.subject_id, s.privacy_level, s.collects, s.trains, s.gpc, s.version,
+    SELECT s.subject_id, s.privacy_level, s.collects, s.trains, s.gpc, s.version, s.unannounced,
            said.granted, said.withdrawn, said.last_recorded_at
     FROM subjects s
     CROSS JOIN LATERAL (
@@ -234,6 +234,7 @@ def _standing(tenant: TenantId, row: asyncpg.Record) -> Standing:
         privacy_level=PrivacyLevel(row["privacy_level"]),
         collects=row["collects"],
         version=row["version"],
+        unannounced=row["unannounced"],
         gpc=row["gpc"],
         trains=row["trains"],
         consents=Consents(_purposes(row["granted"]), _purposes(row["withdrawn"])),

@@ -10,6 +10,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Protocol, TypeVar
 
+from domain.caching.store import note_change
 from domain.ids import EventId, ItemId, SubjectId, TenantId
 from domain.privacy.store import locked_subjects
 from domain.profiles.service import (
@@ -149,8 +150,10 @@ class PostgresProfileStore:
             rewritten = rewrite(people[subject].subject, await _profile(tx, tenant, subject))
             if rewritten is not None:
                 await keep_stated(tx, tenant, subject, rewritten.stated_sealed, now)
-                updates = [] if rewritten.announcement is None else [(subject, _KIND, rewritten.announcement)]
-                await self._outbox.announce_many(tx, tenant, updates)
+                if rewritten.announcement is None:
+                    await note_change(tx, tenant, (subject,))
+                else:
+                    await self._outbox.announce(tx, tenant, subject, _KIND, rewritten.announcement)
         return True
 
 
@@ -257,3 +260,4 @@ async def _mark(
     if failed:
         subjects, events, reasons = zip(*failed, strict=True)
         await tx.execute(_MARK_UNREADABLE, tenant, MAX_ATTEMPTS, now, subjects, events, reasons)
+        await note_change(tx, tenant, set(subjects))

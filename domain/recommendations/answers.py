@@ -1,4 +1,4 @@
-"""From the rows of a page to recommendations: each with its score, its reasons and how it came to its place."""
+"""From the rows of a page to recommendations: each with its score and its reasons."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,11 +11,12 @@ from domain.models.factor_model import FactorModel
 from domain.recommendations.alignment import Alignment
 from domain.recommendations.blending import Scorer
 from domain.recommendations.circumstances import Circumstances, Ranking
+from domain.recommendations.draft import Draft
 from domain.recommendations.explanation import NOT_PREFERRED, SOURCES, Explainer, Preferred
 from domain.recommendations.model import Reason, ReasonCode, Recommendation, RecommendationQuery
 from domain.recommendations.new_items import shared_by
 from domain.recommendations.preferences import PREFERENCE_STRENGTH, FacetIndex
-from domain.recommendations.selection import Placed
+from domain.recommendations.selection import Placed, Plan
 
 
 class Answers:
@@ -42,10 +43,23 @@ class Answers:
         self._facets = facets
         self._explainer = Explainer(model, scorer, partial(shared_by, catalog))
 
-    def recommendations(
+    def draft(self, plan: Plan, ranking: Ranking, query: RecommendationQuery, around: Circumstances) -> Draft:
+        """The page before chance, told."""
+        places = [*map(Placed, plan.ordinary.tolist()), *plan.fixed.values()]
+        told = self._recommendations(places, ranking, query, around)
+        ordinary = len(plan.ordinary)
+        return Draft(
+            length=plan.length,
+            ordinary=tuple(told[:ordinary]),
+            fixed=dict(zip(plan.fixed, told[ordinary:], strict=True)),
+            places=tuple(plan.places),
+            pool=tuple((self._catalog.item_ids[row], float(ranking.ranked[row])) for row in plan.pool.tolist()),
+            lottery=plan.lottery,
+        )
+
+    def _recommendations(
         self, page: Sequence[Placed], ranking: Ranking, query: RecommendationQuery, around: Circumstances
     ) -> list[Recommendation]:
-        """The page, told."""
         rows = np.array([place.row for place in page], dtype=np.int64)
         preferred = self._preferred(rows, ranking.affinity, query)
         more = [list(self._beside(int(row), ranking, around)) for row in rows]
@@ -86,13 +100,10 @@ class Answers:
     ) -> Recommendation:
         if place.pin is not None:
             reasons = (Reason(ReasonCode.PINNED, 1.0),)
-        elif place.drawn:
-            reasons = (Reason(ReasonCode.EXPLORATION, 1.0),)
         return Recommendation(
             item_id=self._catalog.item_ids[place.row],
             score=float(ranked[place.row]),
             reasons=reasons,
             sources=tuple(SOURCES[reason.code] for reason in reasons),
-            propensity=place.propensity,
             rule_id=None if place.pin is None else place.pin.rule_id,
         )

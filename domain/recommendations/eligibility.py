@@ -58,6 +58,11 @@ class Eligibility:
         mask[[known[item_id] for item_id in without if item_id in known]] = False
         return mask
 
+    def next_change(self, at: datetime) -> float:
+        """When something becomes available or ceases to be, after `at`; seconds since the epoch, inf for never."""
+        moments, now = np.concatenate((self._from, self._until)), at.timestamp()
+        return float(moments[moments > now].min(initial=np.inf))
+
     def obstacle(
         self, row: int, at: datetime, kinds: frozenset[ItemKind] | None, device: str | None
     ) -> "Obstacle | None":

@@ -89,6 +89,35 @@ class Exploration:
         return int.from_bytes(digest, "big") / 2**64
 
 
+@dataclass(frozen=True, slots=True)
+class Lottery:
+    """The chances of the m items of a pool, and the caps that draws use up; it can be kept and drawn from again.
+
+    Attributes:
+        chances: of each item, at least 0; they are taken relative to their sum.
+        groups: for each cap the group of each item; -1 for items that it is not about.
+        left: for each cap how many of each of its groups may be drawn.
+    """
+
+    chances: tuple[float, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    left: tuple[tuple[int, ...], ...] = ()
+
+    def draw(self, exploration: Exploration, count: int) -> list[tuple[int, float]]:
+        """Up to `count` different items, each with the probability of having been drawn."""
+        groups, left = [np.array(group) for group in self.groups], [np.array(room) for room in self.left]
+
+        def closing(index: int) -> NDArray[np.int64]:
+            shut = np.zeros(len(self.chances), dtype=np.bool_)
+            for group, room in zip(groups, left, strict=True):
+                if group[index] >= 0:
+                    room[group[index]] -= 1
+                    shut |= (group >= 0) & (room[group] <= 0)
+            return np.flatnonzero(shut)
+
+        return exploration.draw(np.array(self.chances), count, closing if groups else None)
+
+
 def optimistic(scores: NDArray[np.float32], people: NDArray[np.float32]) -> NDArray[np.float32]:
     """How good items may turn out to be, float32[m]: their score and what few people leave uncertain of it.
 

@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from math import inf
 from typing import Final, Protocol
 
 from domain.catalog.snapshot import CatalogSnapshot
@@ -66,6 +67,16 @@ class Prepared:
     interest: LiveInterest
     live: LiveSignals | None
     columns: Columns
+
+    @property
+    def versions(self) -> tuple[int, ModelVersion | None, int]:
+        """Of the catalogue, the model and the rules; whatever is made from equal ones is equal, live counts aside."""
+        return self.catalog.version, self.version, self.book.version
+
+    def next_change(self, at: datetime) -> datetime | None:
+        """When an item's availability or a rule begins or ends next; None for never."""
+        seconds = min(self.recommender.eligibility.next_change(at), self.rules.next_change(at))
+        return None if seconds == inf else datetime.fromtimestamp(seconds, UTC)
 
     def circumstances(
         self, query: RecommendationQuery, at: datetime, chance: Exploration | None = None, fit: Fit | None = None

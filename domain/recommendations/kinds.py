@@ -1,29 +1,31 @@
 """Use cases of lists of one kind: templates, styles and features, each with what is peculiar to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from domain.catalog.model import ItemKind
-from domain.ids import TenantId, UserId
+from domain.ids import ItemId, TenantId, UserId
 from domain.profiles.model import Profile
 from domain.recommendations.circumstances import Fit
+from domain.recommendations.drafting import Fitting
 from domain.recommendations.factors import observe, recency
-from domain.recommendations.feature_fit import FeatureFit, FeatureUse, feature_fit
+from domain.recommendations.feature_fit import FeatureUse, feature_fit
 from domain.recommendations.grounds import Prepared
 from domain.recommendations.model import HistoryEntry
 from domain.recommendations.page import RecommendationList, RecommendationRequest
 from domain.recommendations.reader import Reader
-from domain.recommendations.service import Fitting
-from domain.recommendations.style_fit import StyleFit, StyleLook, style_fit
-from domain.recommendations.template_fit import Aspect, Shares, TemplateFit, TemplateWish, template_fit
+from domain.recommendations.style_fit import StyleLook, style_fit
+from domain.recommendations.template_fit import Aspect, Shares, TemplateWish, template_fit
 
 STYLE_DECAY = 10.0
 """Positions of the history after which an item counts 1/e in what somebody's looks are."""
 
 Peculiar = TypeVar("Peculiar")
+Told = TypeVar("Told", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,38 +72,49 @@ class KindService:
         """
         fitting = _Templates(self._profiles, tenant, user_id, replace(wish, purpose=wish.purpose or request.purpose))
         page = await self._lists.recommend(tenant, user_id, replace(request, kind=ItemKind.TEMPLATE), fitting)
-        return KindList(page, tuple(fitting.fitted.of(row) for row in fitting.rows(page)))
+        return fitting.list_of(page)
 
     async def styles(self, tenant: TenantId, user_id: UserId, request: RecommendationRequest) -> KindList[StyleLook]:
         """Styles by how their look stands to what the person used. Raises as `templates`."""
         fitting = _Styles()
         page = await self._lists.recommend(tenant, user_id, replace(request, kind=ItemKind.STYLE), fitting)
-        return KindList(page, tuple(fitting.fitted.of(row) for row in fitting.rows(page)))
+        return fitting.list_of(page)
 
     async def features(self, tenant: TenantId, user_id: UserId, request: RecommendationRequest) -> KindList[FeatureUse]:
         """Features that the person does not use, by their usage and readiness. Raises as `templates`."""
         fitting = _Features()
         page = await self._lists.recommend(tenant, user_id, replace(request, kind=ItemKind.FEATURE), fitting)
-        return KindList(page, tuple(fitting.fitted.of(row) for row in fitting.rows(page)))
+        return fitting.list_of(page)
 
 
-FitT = TypeVar("FitT", bound=Fit)
+class _Fitted(Protocol[Told]):
+    def of(self, row: int) -> Told: ...
 
 
-class _Fitter(Generic[FitT]):
-    """One list's fitting, kept for looking up its items afterwards."""
+class _Fitter(Generic[Peculiar]):
+    """One list's fitting; what is peculiar to its items passes through JSON, as it may come from the cache."""
 
-    fitted: FitT
+    question: Sequence[str | float | None] = ()
+    fitted: _Fitted[Peculiar]
+    _form: TypeAdapter[Peculiar]
     _prepared: Prepared
 
-    def rows(self, page: RecommendationList) -> list[int]:
-        """The rows of the catalogue that are on a page."""
-        return [self._prepared.catalog.rows[item.item_id] for item in page.items]
+    def told(self, item_ids: Iterable[ItemId]) -> dict[ItemId, Any]:
+        """What is peculiar to each of these items, in JSON."""
+        rows = self._prepared.catalog.rows
+        return {item: self._form.dump_python(self.fitted.of(rows[item]), mode="json") for item in item_ids}
+
+    def list_of(self, page: RecommendationList) -> KindList[Peculiar]:
+        """The page with what is peculiar to its items."""
+        return KindList(page, tuple(self._form.validate_python(page.fits[item.item_id]) for item in page.items))
 
 
-class _Templates(_Fitter[TemplateFit]):
+class _Templates(_Fitter[tuple[Aspect, ...]]):
+    _form = TypeAdapter(tuple[Aspect, ...])
+
     def __init__(self, profiles: Profiles, tenant: TenantId, user_id: UserId, wish: TemplateWish) -> None:
         self._profiles, self._tenant, self._user_id, self._wish = profiles, tenant, user_id, wish
+        self.question = (wish.purpose, wish.category, wish.duration_seconds)
 
     async def fit(self, prepared: Prepared, reader: Reader, _history: Sequence[HistoryEntry]) -> Fit:
         shares: Shares = {}
@@ -112,21 +125,25 @@ class _Templates(_Fitter[TemplateFit]):
         speaking = prepared.recommender.facets.affinity(dict.fromkeys([*words, " ".join(words)], 1.0))
         purposeful = np.zeros(len(prepared.catalog), dtype=np.bool_) if speaking is None else speaking > 0
         self._prepared = prepared
-        self.fitted = template_fit(prepared.columns, self._wish, shares, purposeful)
-        return self.fitted
+        self.fitted = found = template_fit(prepared.columns, self._wish, shares, purposeful)
+        return found
 
 
-class _Styles(_Fitter[StyleFit]):
+class _Styles(_Fitter[StyleLook]):
+    _form = TypeAdapter(StyleLook)
+
     async def fit(self, prepared: Prepared, _reader: Reader, history: Sequence[HistoryEntry]) -> Fit:
         known = observe(history, prepared.catalog.rows)
         strengths = recency(len(known.rows), STYLE_DECAY, 0.0) * (known.weights > 0)
         self._prepared = prepared
-        self.fitted = style_fit(prepared.columns, prepared.catalog, known.rows, strengths)
-        return self.fitted
+        self.fitted = found = style_fit(prepared.columns, prepared.catalog, known.rows, strengths)
+        return found
 
 
-class _Features(_Fitter[FeatureFit]):
+class _Features(_Fitter[FeatureUse]):
+    _form = TypeAdapter(FeatureUse)
+
     async def fit(self, prepared: Prepared, reader: Reader, _history: Sequence[HistoryEntry]) -> Fit:
         self._prepared = prepared
-        self.fitted = feature_fit(prepared.columns, prepared.catalog, reader.past.seen)
-        return self.fitted
+        self.fitted = found = feature_fit(prepared.columns, prepared.catalog, reader.past.seen)
+        return found

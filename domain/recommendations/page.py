@@ -1,9 +1,9 @@
 """A page as it is asked for, served, and noted for later learning."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from domain.behavior.model import require_text
@@ -97,6 +97,7 @@ class RecommendationList:
         used: the categories of personal data that it rests on.
         degraded: it would be better if everything were well and on: no model could be used, or learning is off.
         version: the person's version that the list reflects; 0 for a person nothing is kept of.
+        fits: what is peculiar to each item, where the kind of list has such; JSON.
     """
 
     recommendation_id: UUID
@@ -109,6 +110,7 @@ class RecommendationList:
     used: tuple[str, ...]
     degraded: bool
     version: int
+    fits: Mapping[ItemId, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from domain.recommendations.answers import Answers
 from domain.recommendations.blending import Scorer, Scores, popularity_weight
 from domain.recommendations.circumstances import ORDINARY, UNTRAINED, Circumstances, Ranking
 from domain.recommendations.diversity import DEFAULT_DIVERSITY
+from domain.recommendations.draft import Draft
 from domain.recommendations.eligibility import Eligibility
 from domain.recommendations.exploration import Exploration
 from domain.recommendations.factors import Observations, observe, recency
@@ -34,7 +35,7 @@ from domain.recommendations.preferences import PREFERENCE_STRENGTH, FacetIndex
 from domain.recommendations.pruning import BlockScorer
 from domain.recommendations.refinement import CANDIDATES, Refinement
 from domain.recommendations.retrieval import top
-from domain.recommendations.selection import Placed, Quotas, TooNarrow, drawn, laid_out, ordered
+from domain.recommendations.selection import NO_LOTTERY, NOTHING, Placed, Plan, Quotas, TooNarrow, ordered, pool_of
 from domain.rules.steering import Steering
 
 
@@ -73,8 +74,14 @@ class Recommender:
             at: the moment of the request.
             around: rules, live counts, chance, and what is peculiar to the list.
         """
-        ranking, page = self._listed(history, query, at, around)
-        return self._answers.recommendations(page, ranking, query, around)
+        return self.draft(history, query, at=at, around=around).page(around.exploration)
+
+    def draft(
+        self, history: Sequence[HistoryEntry], query: RecommendationQuery, *, at: datetime, around: Circumstances
+    ) -> Draft:
+        """The page before chance. Arguments as for `recommend`; of the chance only its share counts."""
+        ranking, plan = self._listed(history, query, at, around)
+        return self._answers.draft(plan, ranking, query, around)
 
     def ranking(
         self, history: Sequence[HistoryEntry], query: RecommendationQuery, *, at: datetime, around: Circumstances
@@ -86,21 +93,21 @@ class Recommender:
         if extra is not None:
             ranked += extra
         candidates = np.flatnonzero(asked.allowed)
-        ranking = Ranking(ranked, candidates, scores, asked.affinity, asked.together, situation=asked.situation)
-        return self._refined(asked, ranking)
+        given = (asked.affinity, asked.together)
+        return self._refined(asked, Ranking(ranked, candidates, scores, *given, situation=asked.situation))
 
     def _listed(
         self, history: Sequence[HistoryEntry], query: RecommendationQuery, at: datetime, around: Circumstances
-    ) -> tuple[Ranking, list[Placed]]:
-        """The ranking and the page; only candidates are ranked where the model has an index and that is enough."""
+    ) -> tuple[Ranking, Plan]:
+        """The ranking and the page before chance; only candidates are ranked where an index makes that enough."""
         for widening in WIDENINGS if self._narrowing is not None else ():
             ranking = self._narrowed(self._asked(history, query, at, around), query, around, widening)
             if ranking is None:
                 break
             with suppress(TooNarrow):
-                return ranking, self.page(ranking, query, around)
+                return ranking, self._plan(ranking, query, around)
         ranking = self.ranking(history, query, at=at, around=around)
-        return ranking, self.page(ranking, query, around)
+        return ranking, self._plan(ranking, query, around)
 
     def _narrowed(
         self, asked: "_Asked", query: RecommendationQuery, around: Circumstances, widening: int
@@ -120,11 +127,8 @@ class Recommender:
         ranked[found.rows] = begun.scores.blended[self._alignment.rows[found.rows]]
         if extra is not None:
             ranked[found.rows] += extra[found.rows]
-        floors = (found.floor, found.promise_floor)
-        ranking = Ranking(
-            ranked, found.rows, begun.scores, asked.affinity, asked.together, *floors, situation=asked.situation
-        )
-        return self._refined(asked, ranking)
+        given = (asked.affinity, asked.together, found.floor, found.promise_floor, asked.situation)
+        return self._refined(asked, Ranking(ranked, found.rows, begun.scores, *given))
 
     def _asked(
         self, history: Sequence[HistoryEntry], query: RecommendationQuery, at: datetime, around: Circumstances
@@ -143,7 +147,10 @@ class Recommender:
         )
 
     def page(self, ranking: Ranking, query: RecommendationQuery, around: Circumstances) -> list[Placed]:
-        """What stands at each place of the page."""
+        """What stands at each place of the page, chance aside."""
+        return self._plan(ranking, query, around).page()
+
+    def _plan(self, ranking: Ranking, query: RecommendationQuery, around: Circumstances) -> Plan:
         steering, candidates = around.steering, ranking.candidates
         quotas = Quotas(steering.caps) if steering.caps else None
         fixed = self._fixed(steering, candidates, query)
@@ -157,12 +164,11 @@ class Recommender:
         diversity = DEFAULT_DIVERSITY if query.diversity is None else query.diversity
         wanted = query.limit - len(here) - len(draws)
         rows = ordered(ranking.ranked, candidates, wanted, diversity, self._alignment.vectors, quotas, ranking.floor)
-        chosen: list[Placed] = []
-        if around.exploration is not None and draws:
-            rest = np.setdiff1d(candidates, rows, assume_unique=True)
-            people = self.people(around)
-            chosen = drawn(ranking.ranked, people, rest, around.exploration, len(draws), quotas, ranking.promise_floor)
-        return laid_out(query.limit, rows.tolist(), fixed, draws, chosen)
+        if not draws:
+            return Plan(query.limit, rows, fixed, (), NOTHING, NO_LOTTERY)
+        rest = np.setdiff1d(candidates, rows, assume_unique=True)
+        drawn_from = pool_of(ranking.ranked, self.people(around), rest, quotas, ranking.promise_floor)
+        return Plan(query.limit, rows, fixed, draws, *drawn_from)
 
     def contributions(self, ranking: Ranking, row: int) -> dict[ItemId, float]:
         """How much each item of the history adds to the score of one item of the catalogue."""
@@ -198,11 +204,8 @@ class Recommender:
 
     def _extra(self, scores: Scores, asked: "_Asked", around: Circumstances) -> NDArray[np.float32] | None:
         """What is added to the model's scores, float32[n]; None for nothing."""
-        given = [
-            gain
-            for gain in (around.steering.boost, None if around.fit is None else around.fit.gain)
-            if gain is not None
-        ]
+        said = (around.steering.boost, None if around.fit is None else around.fit.gain)
+        given = [gain for gain in said if gain is not None]
         if asked.situation is not None:
             given.append(asked.situation)
         if asked.affinity is not None:

@@ -20,6 +20,23 @@ HISTORY_LIMIT: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who a list is for, before anything of them is read.
+
+    Attributes:
+        known: the person, if anything of them may be used; None for somebody who is not, or wants not to be, known.
+        subject: the person, if their behaviour may be used.
+        version: the person's version; 0 for a person nothing is kept of.
+        limited: whether learned recommendations are switched off for everybody.
+    """
+
+    known: Subject | None = None
+    subject: Subject | None = None
+    version: int = 0
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """The person a list is for; all of it empty for somebody who is not, or does not want to be, known.
 
@@ -27,15 +44,11 @@ class Reader:
         subject: the person, if their behaviour may be used.
         taste: what they said about themselves.
         past: what they did.
-        version: the person's version; 0 for a person nothing is kept of.
-        limited: whether learned recommendations are switched off for everybody.
     """
 
     subject: Subject | None = None
     taste: Taste = NO_TASTE
     past: Past = NOTHING_KNOWN
-    version: int = 0
-    limited: bool = False
 
     def history(self, catalog: CatalogSnapshot) -> list[HistoryEntry]:
         """What speaks for or against items of a catalogue."""
@@ -90,20 +103,32 @@ class Readers:
         self._ml_enabled = ml_enabled
 
     async def of(self, tenant: TenantId, user_id: UserId, *, personalized: bool = True) -> Reader:
-        """The reader; nobody in particular unless they agreed and `personalized` is asked for.
+        """The reader; nobody in particular unless they agreed and `personalized` is asked for. Raises as `asker`."""
+        return await self.read(await self.asker(tenant, user_id, personalized=personalized))
+
+    async def asker(self, tenant: TenantId, user_id: UserId, *, personalized: bool = True) -> Asker:
+        """Who asks, with their consent at this moment, and nothing else.
 
         Raises:
             ValidationFailed: `user_id` cannot be a user id.
             Unavailable: Postgres cannot be reached.
         """
-        subject = await self._directory.resolve(tenant, user_id)
-        if subject is None or not personalized:
-            return Reader(version=subject.version if subject else 0, limited=not self._ml_enabled)
-        taste = await self._tastes.taste(subject)
-        if not (subject.personalizes and self._ml_enabled):
-            return Reader(taste=taste, version=subject.version, limited=not self._ml_enabled)
-        actions = await self._history.history(tenant, subject.subject_id, HISTORY_LIMIT)
-        return Reader(subject, taste, past_of(actions, self._clock.now()), subject.version)
+        person = await self._directory.resolve(tenant, user_id)
+        version, limited = (0 if person is None else person.version), not self._ml_enabled
+        if person is None or not personalized:
+            return Asker(version=version, limited=limited)
+        subject = person if person.personalizes and self._ml_enabled else None
+        return Asker(person if subject or person.uses_stated else None, subject, version, limited)
+
+    async def read(self, asker: Asker) -> Reader:
+        """What may be used of whoever asks."""
+        if asker.known is None:
+            return Reader()
+        taste = await self._tastes.taste(asker.known)
+        if asker.subject is None:
+            return Reader(taste=taste)
+        actions = await self._history.history(asker.subject.tenant, asker.subject.subject_id, HISTORY_LIMIT)
+        return Reader(asker.subject, taste, past_of(actions, self._clock.now()))
 
 
 def query_of(
@@ -126,10 +151,16 @@ def query_of(
 
 
 def _context(request: RecommendationRequest, now: datetime) -> Iterator[tuple[str, str]]:
-    local = request.local_time or now
-    yield "hour", str(local.hour)
-    yield "weekday", str(local.weekday())
+    hour, weekday = local_moment(request, now)
+    yield "hour", str(hour)
+    yield "weekday", str(weekday)
     if request.surface is not None:
         yield "surface", request.surface
     if request.purpose is not None:
         yield "purpose", request.purpose
+
+
+def local_moment(request: RecommendationRequest, now: datetime) -> tuple[int, int]:
+    """The person's hour, 0 to 23, and weekday, 0 for Monday."""
+    local = request.local_time or now
+    return local.hour, local.weekday()

@@ -1,21 +1,27 @@
 """From scores to a page: the best varied items within their caps, pinned ones at their places, drawn ones at theirs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.recommendations.diversity import maximal_marginal_relevance
 from domain.recommendations.exploration import POOL as DRAWN_FROM
-from domain.recommendations.exploration import Exploration, chances, optimistic
+from domain.recommendations.exploration import Lottery, chances, optimistic
 from domain.recommendations.retrieval import top
 from domain.rules.steering import Cap, Pin
 
 POOL_FACTOR: Final = 5
 POOL_FLOOR: Final = 50
 """Re-ranking sees this many candidates per place of the page, and never fewer than the floor."""
+
+
+NOTHING: Final = np.empty(0, dtype=np.int64)
+NO_LOTTERY: Final = Lottery()
+
+T = TypeVar("T")
 
 
 class TooNarrow(Exception):
@@ -44,6 +50,16 @@ class Quotas:
             groups = cap.groups[rows]
             shut |= (groups >= 0) & (left[groups] <= 0)
         return shut
+
+    def among(self, rows: NDArray[np.int64]) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+        """For each cap the group of each of `rows`, numbered from 0, -1 for none; and what is left of each group."""
+        groups: list[tuple[int, ...]] = []
+        lefts: list[tuple[int, ...]] = []
+        for cap, left in zip(self._caps, self._left, strict=True):
+            names, numbers = np.unique(np.append(cap.groups[rows], -1), return_inverse=True)
+            groups.append(tuple((numbers[:-1] - 1).tolist()))
+            lefts.append(tuple(left[names[1:]].tolist()))
+        return tuple(groups), tuple(lefts)
 
 
 def ordered(
@@ -112,29 +128,48 @@ class Placed:
     """One place of a page: a row of the catalogue, and how it came there."""
 
     row: int
-    propensity: float = 1.0
     pin: Pin | None = None
-    drawn: bool = False
 
 
-def drawn(
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A page before chance.
+
+    Attributes:
+        length: of the page.
+        ordinary: rows, best first.
+        fixed: place -> what a rule put there; places beyond the page are for what a short list leaves room for.
+        places: where draws go.
+        pool: int64[m], the rows that are drawn from.
+        lottery: their chances.
+    """
+
+    length: int
+    ordinary: NDArray[np.int64]
+    fixed: Mapping[int, Placed]
+    places: Sequence[int]
+    pool: NDArray[np.int64]
+    lottery: Lottery
+
+    def page(self) -> list[Placed]:
+        """What stands at each place if nothing is drawn."""
+        return laid_out(self.length, map(Placed, self.ordinary.tolist()), self.fixed, (), ())
+
+
+def pool_of(
     ranked: NDArray[np.float32],
     people: NDArray[np.float32],
     candidates: NDArray[np.int64],
-    exploration: Exploration,
-    count: int,
     quotas: Quotas | None = None,
     floor: float = -np.inf,
-) -> list[Placed]:
-    """Up to `count` of `candidates`, int64[m], drawn among the most promising.
+) -> tuple[NDArray[np.int64], Lottery]:
+    """The most promising of `candidates`, int64[m], and their chances of being drawn.
 
     Args:
         ranked: float32[n], the score of each row.
         people: float32[n], who took to it.
         candidates: what is not on the page.
-        exploration: the chance.
-        count: how many draws.
-        quotas: caps; they are drawn from.
+        quotas: what caps leave; draws use it up.
         floor: the promise down to which no candidate is missing.
 
     Raises:
@@ -146,36 +181,36 @@ def drawn(
     best = top(promise, DRAWN_FROM)
     _require_whole(promise[best], DRAWN_FROM, floor)
     if len(best) == 0:
-        return []
+        return NOTHING, NO_LOTTERY
     pool = candidates[best]
-    draws = exploration.draw(chances(promise[best]), count, None if quotas is None else _closing(pool, quotas))
-    return [Placed(int(pool[index]), chance, drawn=True) for index, chance in draws]
+    groups, left = ((), ()) if quotas is None else quotas.among(pool)
+    return pool, Lottery(tuple(chances(promise[best]).tolist()), groups, left)
 
 
 def laid_out(
-    length: int, ordinary: Iterable[int], fixed: dict[int, Placed], places: Sequence[int], chosen: Sequence[Placed]
-) -> list[Placed]:
+    length: int, ordinary: Iterable[T], fixed: Mapping[int, T], places: Sequence[int], chosen: Sequence[T]
+) -> list[T]:
     """The page: what is fixed at its place, draws at theirs, the ordinary rows in their order on the others.
 
     Where the ordinary rows end, what is fixed further down moves up, so that the page has no gap.
 
     Args:
         length: of the page.
-        ordinary: rows, best first.
+        ordinary: best first.
         fixed: place -> what a rule put there; places beyond the page are for what a short list leaves room for.
         places: where draws go.
         chosen: the draws.
     """
-    at = dict(zip((place for place in places if place not in fixed), chosen, strict=False)) | fixed
+    at = {**dict(zip((place for place in places if place not in fixed), chosen, strict=False)), **fixed}
     rest = iter(ordinary)
-    page: list[Placed] = []
+    page: list[T] = []
     for place in range(length):
         if place in at:
             page.append(at.pop(place))
             continue
-        row = next(rest, None)
-        if row is None:
+        follows = next(rest, None)
+        if follows is None:
             break
-        page.append(Placed(row))
+        page.append(follows)
     late = [at[place] for place in sorted(at)]
     return page + late[: length - len(page)]

@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.ids import ItemId, SubjectId, TenantId, UserId
-from domain.recommendations.circumstances import Fit
-from domain.recommendations.exploration import DEFAULT_SHARE, Exploration
+from domain.recommendations.draft import Draft
+from domain.recommendations.drafting import POLICY_VERSION, Drafting, Fitting
+from domain.recommendations.exploration import Exploration
 from domain.recommendations.grounds import Grounds, Prepared
-from domain.recommendations.model import HistoryEntry, Recommendation, RecommendationQuery
+from domain.recommendations.model import Recommendation
 from domain.recommendations.page import (
     Exposure,
     RecommendationList,
@@ -22,11 +23,8 @@ from domain.recommendations.page import (
     RecommendedItem,
     WordedReason,
 )
-from domain.recommendations.reader import Reader, Readers, query_of
+from domain.recommendations.reader import Asker, Readers, local_moment
 from domain.recommendations.wording import sentence
-
-POLICY_VERSION = "blend-2"
-"""Names the rule by which lists are made, chance aside."""
 
 
 class ExposureStore(Protocol):
@@ -37,14 +35,6 @@ class ExposureStore(Protocol):
         ...
 
 
-class Fitting(Protocol):
-    """Who knows how well items of one kind suit a person's work."""
-
-    async def fit(self, prepared: Prepared, reader: Reader, history: Sequence[HistoryEntry]) -> Fit:
-        """How well each item suits."""
-        ...
-
-
 class RecommendationService:
     """Explained lists of catalogue items.
 
@@ -52,24 +42,18 @@ class RecommendationService:
         store: where what was served is noted.
         readers: what may be used of people.
         grounds: catalogue, model, rules and live counts of each tenant.
+        drafting: makes pages before chance, or has them from the cache.
         clock: the moment of each request.
-        exploration_share: the part of personal lists that chance fills.
     """
 
     def __init__(
-        self,
-        store: ExposureStore,
-        readers: Readers,
-        grounds: Grounds,
-        clock: Clock,
-        *,
-        exploration_share: float = DEFAULT_SHARE,
+        self, store: ExposureStore, readers: Readers, grounds: Grounds, drafting: Drafting, clock: Clock
     ) -> None:
         self._store = store
         self._readers = readers
         self._grounds = grounds
+        self._drafting = drafting
         self._clock = clock
-        self._share = exploration_share
 
     async def recommend(
         self,
@@ -80,6 +64,9 @@ class RecommendationService:
         withheld: Callable[[RecommendationList], bool] | None = None,
     ) -> RecommendationList:
         """The page that `request` asks for; an unknown person gets what is popular.
+
+        Every serving is a list of its own, with its own id, draws and exposure, also where the page comes from the
+        cache.
 
         Args:
             tenant: whose catalogue.
@@ -92,26 +79,24 @@ class RecommendationService:
             ValidationFailed: `user_id` cannot be a user id.
             Unavailable: Postgres cannot be reached.
         """
-        reader = await self._readers.of(tenant, user_id, personalized=request.personalized)
+        asker = await self._readers.asker(tenant, user_id, personalized=request.personalized)
         prepared = await self._grounds.of(tenant)
         now, recommendation_id = self._clock.now(), uuid4()
-        query = query_of(request, prepared.catalog, reader, now)
-        chance = Exploration(recommendation_id, self._share) if reader.subject and self._share > 0 else None
-        history = reader.history(prepared.catalog)
-        fit = None if fitting is None else await fitting.fit(prepared, reader, history)
-        around = prepared.circumstances(query, now, chance, fit)
-        found = prepared.recommender.recommend(history, query, at=now, around=around)
-        served = _served(request, reader, prepared, found, recommendation_id, policy_of(chance))
-        if reader.subject is not None and not (withheld and withheld(served)):
-            exposure = _exposure(served, request, query, found[: request.first], now)
-            await self._store.note(tenant, reader.subject.subject_id, exposure)
+        draft = await self._drafting.draft(asker, prepared, request, fitting, now)
+        chance = self._drafting.chance(asker, recommendation_id)
+        found = draft.page(chance)
+        served = _served(request, asker, prepared, draft, found, recommendation_id, policy_of(chance))
+        if asker.subject is not None and not (withheld and withheld(served)):
+            exposure = _exposure(served, request, found[: request.first], now)
+            await self._store.note(tenant, asker.subject.subject_id, exposure)
         return served
 
 
 def _served(
     request: RecommendationRequest,
-    reader: Reader,
+    asker: Asker,
     prepared: Prepared,
+    draft: Draft,
     found: Sequence[Recommendation],
     recommendation_id: UUID,
     policy_version: str,
@@ -125,10 +110,11 @@ def _served(
         shown=shown,
         model_version=prepared.version,
         policy_version=policy_version,
-        personalized=bool(reader.used),
-        used=reader.used,
-        degraded=reader.limited or prepared.version is None,
-        version=reader.version,
+        personalized=bool(draft.used),
+        used=draft.used,
+        degraded=asker.limited or prepared.version is None,
+        version=asker.version,
+        fits={entry.item_id: draft.fits[entry.item_id] for entry in page} if draft.fits else {},
     )
 
 
@@ -140,18 +126,18 @@ def policy_of(chance: Exploration | None) -> str:
 def _exposure(
     served: RecommendationList,
     request: RecommendationRequest,
-    query: RecommendationQuery,
     page: Sequence[Recommendation],
     now: datetime,
 ) -> Exposure:
+    hour, weekday = local_moment(request, now)
     return Exposure(
         recommendation_id=served.recommendation_id,
         kind=request.kind,
         surface=request.surface,
         device=request.device,
         purpose=request.purpose,
-        local_hour=int(query.context["hour"]),
-        weekday=int(query.context["weekday"]),
+        local_hour=hour,
+        weekday=weekday,
         model_version=served.model_version,
         policy_version=served.policy_version,
         items=page,

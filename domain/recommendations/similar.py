@@ -11,7 +11,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
+from domain.caching.model import CacheName, Made, Question, digest
+from domain.caching.service import AnswerCache
 from domain.catalog.model import ItemKind
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
@@ -63,6 +66,9 @@ class SimilarItem:
     reasons: tuple[Likeness, ...]
 
 
+_KEPT: Final = TypeAdapter(tuple[SimilarItem, ...])
+
+
 class ContentIndex:
     """Which items of a catalogue have which terms; TF-IDF rows, term by term."""
 
@@ -93,8 +99,9 @@ class ContentIndex:
 class SimilarItemService:
     """What is like an item."""
 
-    def __init__(self, grounds: Grounds, clock: Clock) -> None:
+    def __init__(self, grounds: Grounds, cache: AnswerCache, clock: Clock) -> None:
         self._grounds = grounds
+        self._cache = cache
         self._clock = clock
         self._indexes: OrderedDict[TenantId, tuple[CatalogSnapshot, ContentIndex]] = OrderedDict()
 
@@ -111,9 +118,20 @@ class SimilarItemService:
         if not 1 <= first <= SIMILAR_LIMIT:
             raise ValidationFailed(f"must be within 1 to {SIMILAR_LIMIT}", field="first")
         prepared = await self._grounds.of(tenant)
-        catalog = prepared.catalog
-        if item_id not in catalog.rows:
+        if item_id not in prepared.catalog.rows:
             raise NotFound("the catalogue holds no such item", field="item_id")
+        asked, stamp = digest(item_id, kind, first), digest(*prepared.versions)
+        now = self._clock.now()
+
+        async def made() -> Made[tuple[SimilarItem, ...]]:
+            return Made(self._alike(tenant, prepared, item_id, kind, first), prepared.next_change(now))
+
+        return await self._cache.answer(Question(CacheName.SIMILAR, tenant, None, asked, stamp), _KEPT, made)
+
+    def _alike(
+        self, tenant: TenantId, prepared: Prepared, item_id: ItemId, kind: ItemKind | None, first: int
+    ) -> tuple[SimilarItem, ...]:
+        catalog = prepared.catalog
         row, index = catalog.rows[item_id], self._index(tenant, catalog)
         model, model_rows = prepared.recommender.standing
         share = _share_of_use(model, int(model_rows[row]))

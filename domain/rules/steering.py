@@ -7,7 +7,7 @@ once for each set of rules that apply to it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import log
+from math import inf, log
 from typing import Final
 
 import numpy as np
@@ -86,6 +86,11 @@ class RuleSheet:
                 self._held.clear()
             held = self._held[active] = self._combined(active)
         return held
+
+    def next_change(self, at: datetime) -> float:
+        """When a rule begins or ceases to hold, after `at`; seconds since the epoch, inf for never."""
+        windows = (moment for rule in self._rules for moment in (rule.lists.active_from, rule.lists.active_until))
+        return min((moment.timestamp() for moment in windows if moment is not None and moment > at), default=inf)
 
     def _combined(self, active: Sequence[int]) -> Steering:
         of_kind = {kind: [n for n in active if self._rules[n].kind is kind] for kind in RuleKind}

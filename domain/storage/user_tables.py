@@ -31,6 +31,7 @@ class SubjectRow(Model):
     trains = fields.BooleanField()
     gpc = fields.BooleanField()
     version = fields.BigIntField()
+    unannounced = fields.BigIntField()
     created_at = fields.DatetimeField()
     erased_at = fields.DatetimeField(null=True)
 

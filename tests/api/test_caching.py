@@ -6,43 +6,22 @@ from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from domain.ids import UserId
 from domain.privacy.model import OBSERVED_PURPOSES
 from domain.settings import Settings
 from domain.storage.embedded import EmbeddedValkey
+from tests.api.cache_room import ANNA, PROFILE, STATED, kept, known, status
 from tests.api.graphql_room import Graph, caller
-from tests.api.rest_room import AGREED, LEARNT, RestRoom, application
+from tests.api.rest_room import AGREED, RestRoom, application
 from tests.api.test_live_outage import outage
-
-ANNA = "anna"
-PROFILE = f"/profile/{ANNA}"
-STATED = {"preferences": {"pace": "fast"}}
-LEARN_ANNA = {"userId": ANNA, "behaviorData": LEARNT}
-
-
-def status(answer: httpx.Response) -> str:
-    """What the header says, without the seconds that are left."""
-    assert answer.is_success, answer.text
-    return "; ".join(part for part in answer.headers["Cache-Status"].split("; ") if not part.startswith("ttl="))
 
 
 @pytest.fixture
 async def anna(room: RestRoom) -> AsyncIterator[httpx.AsyncClient]:
-    await room.agree(ANNA)
-    async with room.caller(ANNA) as client:
-        assert (await client.post("/learn-preferences", json=LEARN_ANNA)).is_success
-        await room.learn()
+    async with known(room) as client:
         yield client
-
-
-async def kept(room: RestRoom, pattern: str) -> dict[bytes, tuple[bytes, int]]:
-    """The tenant's cached values with their remaining seconds."""
-    async with Redis.from_url(str(room.settings.redis_url)) as redis:
-        found = [key async for key in redis.scan_iter(pattern.format(tenant=room.tenant))]
-        return {key: (await redis.get(key), await redis.ttl(key)) for key in found}
 
 
 async def test_a_profile_is_cached_for_an_hour_and_the_answer_says_so(room: RestRoom, anna: httpx.AsyncClient) -> None:

@@ -1,21 +1,23 @@
 """What people take to shows within seconds of being learned, without a training and without naming anybody."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
 
 from domain.bootstrap import open_worker
 from domain.catalog.model import CatalogItem, ItemKind
 from domain.clock import FixedClock, SystemClock
-from domain.ids import ItemId
+from domain.ids import ItemId, TenantId
 from domain.interest.model import FADED_AWAY
 from domain.models.factor_model import FactorModel, ServingParameters
+from domain.settings import Settings
 from tests.api.graphql_room import LEARN, Graph, caller
-from tests.api.rest_room import ITEMS, RestRoom
+from tests.api.rest_room import ITEMS, RestRoom, application
 from workers import main
 
 PATIENCE_SECONDS = 15.0
@@ -27,6 +29,18 @@ PAGE = """query P($user: String!, $first: Int! = 10, $kind: ItemKind) {
     modelVersion edges { node { itemId reasons { code evidence } } } } }"""
 COUNTERFACTUAL = """query C($user: String!, $item: String!) { counterfactual(userId: $user, itemId: $item, first: 3) {
   place without placeWithout leavesPage text } }"""
+
+
+@pytest.fixture(scope="module")
+async def uncached(rest_settings: Settings) -> AsyncIterator[Starlette]:
+    async with application(rest_settings.model_copy(update={"cache_ttl": 0})) as app:
+        yield app
+
+
+@pytest.fixture
+async def room(uncached: Starlette, rest_settings: Settings, tenant: TenantId) -> RestRoom:
+    """What others do shows in a list when it is made, and lists are cached; so here they are not."""
+    return await RestRoom(uncached, rest_settings, tenant).furnish()
 
 
 async def use(room: RestRoom, people: Iterable[str], *items: str) -> None:

@@ -39,8 +39,8 @@ QUERIES: dict[str, dict[str, int]] = {
         'profile(userId: "$user") { segment { segment } }': 2,
     },
     "recommendations": {
-        'recommendations(userId: "$user", first: 30) { edges { node { title } } }': 3,
-        'recommendations(userId: "$user", first: 30) { edges { node { item { title } } } }': 4,
+        'recommendations(userId: "$user", first: 30) { edges { node { title } } }': 2,
+        'recommendations(userId: "$user", first: 30) { edges { node { item { title } } } }': 3,
     },
     "catalogItem": {
         'catalogItem(itemId: "modern") { title }': 1,
@@ -59,9 +59,9 @@ QUERIES: dict[str, dict[str, int]] = {
     "uiSettings": {'uiSettings(userId: "$user") { density { value } }': 3},
     "workflowOptimizations": {'workflowOptimizations(userId: "$user") { sessions }': 3},
     "generationParameters": {'generationParameters(userId: "$user") { parameters { name } }': 4},
-    "templateRecommendations": {'templateRecommendations(userId: "$user") { nodes { fit { name } } }': 4},
-    "styleRecommendations": {'styleRecommendations(userId: "$user") { nodes { similarity } }': 3},
-    "featureRecommendations": {'featureRecommendations(userId: "$user") { nodes { level } }': 3},
+    "templateRecommendations": {'templateRecommendations(userId: "$user") { nodes { fit { name } } }': 2},
+    "styleRecommendations": {'styleRecommendations(userId: "$user") { nodes { similarity } }': 2},
+    "featureRecommendations": {'featureRecommendations(userId: "$user") { nodes { level } }': 2},
     "trendingItems": {"trendingItems { items { itemId } }": 0},
     "whyNot": {'whyNot(userId: "$user", itemId: "modern") { codes }': 2},
     "counterfactual": {'counterfactual(userId: "$user", itemId: "modern") { place }': 2},
@@ -71,6 +71,14 @@ QUERIES: dict[str, dict[str, int]] = {
     },
     "rules": {"rules { version rules { ruleId } }": 2},
 }
+UNCACHED: dict[str, int] = {
+    'profile(userId: "$user") { eventCount facets { name } }': 2,
+    'recommendations(userId: "$user", first: 30) { edges { node { title } } }': 3,
+    'templateRecommendations(userId: "$user") { nodes { fit { name } } }': 5,
+    'styleRecommendations(userId: "$user") { nodes { similarity } }': 3,
+    'featureRecommendations(userId: "$user") { nodes { level } }': 3,
+}
+"""What is cached, where it has to be made."""
 MUTATIONS: dict[str, tuple[str, int]] = {
     "learnPreferences": ('userId: "$user", actions: [{ type: "viewed", feature: "thing_$n" }]', 7),
     "updateProfile": ('userId: "$user", preferences: [{ facet: "pace", values: [{ value: "fast_$n" }] }]', 10),
@@ -93,7 +101,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "integrateContentAnalysis": ('source: "s", itemId: "modern", results: { tags: [{ value: "t$n" }] }', 4),
 }
 SUBSCRIPTIONS: dict[str, tuple[str, int]] = {
-    "recommendationUpdates": ('recommendationUpdates(userId: "$user") { cursor }', 4),
+    "recommendationUpdates": ('recommendationUpdates(userId: "$user") { cursor }', 3),
     "realtimeUpdates": ('realtimeUpdates(userId: "$user") { __typename }', 2),
     "modelUpdates": ("modelUpdates { version }", 0),
 }
@@ -143,6 +151,17 @@ async def test_a_query_runs_so_many_statements_and_no_more(field: str, asked: st
     assert field in asked
     query = f"{{ {asked.replace('$user', ANNA)} }}"
     assert min([statements(await anna.whole(query)) for _ in range(ATTEMPTS)]) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), UNCACHED.items())
+async def test_what_is_not_in_the_cache_takes_so_many_statements(
+    asked: str, expected: int, anna: Graph, room: RestRoom, rest_settings: Settings
+) -> None:
+    async with application(rest_settings.model_copy(update={"debug": True, "cache_ttl": 0})) as app:
+        graph = caller(app, room.tenant, ANNA)
+        counted = [statements(await graph.whole(f"{{ {asked.replace('$user', ANNA)} }}")) for _ in range(ATTEMPTS)]
+    assert min(counted) == expected
+    assert statements(await anna.whole("{ health { status } }")) == 0
 
 
 async def prepared(room: RestRoom, field: str) -> list[str]:
