@@ -74,7 +74,7 @@ def cached_for_everybody(
     tenant: TenantId, cache: str, question: str, ttl_seconds: int = RECOMMENDATIONS_TTL_SECONDS
 ) -> RedisKey:
     """One answer that rests on nobody's data, sealed against being planted; `question` as for recommendations."""
-    return RedisKey(f"all:{{{tenant}}}:{cache}:{question}", ttl_seconds)
+    return RedisKey(f"all:{tenant}:{cache}:{question}", ttl_seconds)
 
 
 def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: int) -> RedisKey:

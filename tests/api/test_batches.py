@@ -131,6 +131,9 @@ async def test_a_key_that_cannot_be_used_holds_up_nobody_else(
             await bert_acts(room)
             assert (await profiles.learn_batch()).processed == 1
         assert (await behavior.backlog()).waiting == 0, "and are set aside then"
+        subject = await room.services.directory.resolve(room.tenant, UserId(USER))
+        assert subject is not None
+        assert subject.unannounced > 0, "what is cached of her counts no more, though nobody is told"
     async with room.caller("bert") as bert:
         assert (await bert.get("/profile/bert")).json()["profile"]["eventCount"] == MAX_ATTEMPTS
 

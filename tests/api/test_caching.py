@@ -13,9 +13,12 @@ from domain.privacy.model import OBSERVED_PURPOSES
 from domain.settings import Settings
 from domain.storage.embedded import EmbeddedValkey
 from tests.api.cache_room import ANNA, PROFILE, STATED, kept, known, status
-from tests.api.graphql_room import Graph, caller
-from tests.api.rest_room import AGREED, RestRoom, application
+from tests.api.graphql_room import Graph, begun, caller, served
+from tests.api.rest_room import AGREED, RestRoom, application, token
 from tests.api.test_live_outage import outage
+
+
+SHOWN = "recommendations { edges { node { itemId } } }"
 
 
 @pytest.fixture
@@ -123,3 +126,19 @@ async def test_graphql_says_it_of_every_operation(room: RestRoom, anna: httpx.As
     assert {report["cache"] for report in told} == {"profiles"}
     assert 3500 < told[1]["ttlSeconds"] <= 3600
     assert (await anna.get(PROFILE)).is_success
+
+
+async def test_a_socket_says_it_of_each_event(room: RestRoom, anna: httpx.AsyncClient) -> None:
+    live = f'subscription {{ recommendationUpdates(userId: "{ANNA}", first: 5) {{ {SHOWN} }} }}'
+    async with served(room.app) as address, begun(address, f"Bearer {token(room.tenant, ANNA)}") as opened:
+        await opened.subscribe(live)
+        events = [(await opened.receive())["payload"]]
+        first = events[0]["data"]["recommendationUpdates"]["recommendations"]["edges"][0]["node"]["itemId"]
+        sent_away = {"userId": ANNA, "itemId": first, "action": "dismissed"}
+        assert (await anna.post("/track-interaction", json=sent_away)).is_success
+        events.append((await opened.receive())["payload"])
+    told = [event["extensions"]["cache"] for event in events]
+    assert [[(report["cache"], report["outcome"]) for report in event] for event in told] == [
+        [("recommendations", "MISS")],
+        [("recommendations", "MISS")],
+    ]
