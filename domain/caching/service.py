@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from math import log
+from math import ceil, log
 from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -149,16 +149,16 @@ class AnswerCache:
         now = self._clock.now()
         until = now + timedelta(seconds=self._lifetime(question.cache))
         until = until if made.until is None else min(until, made.until)
-        ttl_seconds = int((until - now).total_seconds())
+        left = (until - now).total_seconds()
         lookup = Lookup(question.cache, Outcome.MISS)
-        if ttl_seconds < 1:
+        if left <= 0:
             return lookup
         sealed = seal(sealer, question, Held(form.dump_json(made.value), until.timestamp(), cost_seconds))
         try:
-            await self._store.put(question, sealed, ttl_seconds)
+            await self._store.put(question, sealed, ceil(left))
         except Unavailable:
             return lookup
-        return replace(lookup, ttl_seconds=ttl_seconds, stored=True)
+        return replace(lookup, ttl_seconds=int(left), stored=True)
 
     async def _sealer(self, question: Question) -> FieldSealer:
         if question.subject is None:

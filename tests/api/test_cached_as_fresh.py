@@ -1,5 +1,6 @@
 """Whatever is written, and by which process: the next answer of every process is what an uncached one would answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -196,6 +197,26 @@ async def test_a_cached_answer_is_what_would_be_answered_anew(
         expected = await world.seen(world.fresh)
         for cached in world.cached:
             assert await world.seen(cached) == expected
+
+
+async def test_readers_at_the_same_time_see_what_was_committed_before_they_asked(
+    room: RestRoom, services: tuple[list[Services], Services, WorkerServices]
+) -> None:
+    cached, user, committed, writing = services[0], UserId("anna"), 0, True
+    await room.agree("anna")
+
+    async def read(process: Services) -> None:
+        while writing:
+            before = committed
+            assert (await process.profiles.profile(room.tenant, user)).stated_revision >= before
+
+    readers = [asyncio.create_task(read(process)) for process in cached * 3]
+    for n in range(1, 41):
+        change = StatedChange({"tag": {"clean" if n % 2 else "modern": 1.0}})
+        await cached[n % 2].stating.state(room.tenant, user, change)
+        committed = n
+    writing = False
+    await asyncio.gather(*readers)
 
 
 async def test_the_moment_of_a_list_is_part_of_the_question(room: RestRoom) -> None:
