@@ -27,6 +27,7 @@ from graphql_api.insights import InsightMutation
 from graphql_api.kinds import KindQuery
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
+from graphql_api.metrics import MetricsQuery
 from graphql_api.models import ModelsMutation, ModelsQuery
 from graphql_api.operations import OperationsQuery
 from graphql_api.privacy import PrivacyMutation, PrivacyQuery
@@ -83,6 +84,7 @@ class Query(
     GenerationQuery,
     KindQuery,
     QuestionQuery,
+    MetricsQuery,
     SimilarItemQuery,
     RuleQuery,
 ):

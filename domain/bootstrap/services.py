@@ -26,6 +26,8 @@ from domain.interest.service import InterestService
 from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
+from domain.measurement.service import MeasurementService
+from domain.measurement.store import PostgresMeasurementStore
 from domain.models.service import ModelRegistry
 from domain.privacy.directory import SubjectDirectory
 from domain.privacy.service import PrivacyService
@@ -72,6 +74,7 @@ class Services:
     adaptation: AdaptationService
     generation: GenerationService
     insights: InsightService
+    measurement: MeasurementService
     models: ModelRegistry
     jobs: JobQueue
     job_store: PostgresJobStore
@@ -86,8 +89,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     settings, database, clock = ground.settings, ground.database, ground.clock
     waker = ArqWaker(settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
-    behavior, stating = _behavior(ground), _stating(ground)
-    segments = SegmentService(PostgresSegmentStore(database), ground.models, ground.directory, ground.catalog, clock)
+    behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
     profiles = _profiles(ground, segments)
     listing = make_lists(ground, stating, rules, profiles)
@@ -113,6 +115,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         adaptation=_adaptation(ground),
         generation=_generation(ground, stating),
         insights=_insights(ground),
+        measurement=_measurement(ground),
         models=ground.models,
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
@@ -191,6 +194,15 @@ def _generation(ground: Ground, stating: StatingService) -> GenerationService:
         ground.clock,
         ml_enabled=ground.settings.ml_enabled,
     )
+
+
+def _measurement(ground: Ground) -> MeasurementService:
+    return MeasurementService(PostgresMeasurementStore(ground.database), ground.directory, ground.clock)
+
+
+def _segments(ground: Ground) -> SegmentService:
+    store = PostgresSegmentStore(ground.database)
+    return SegmentService(store, ground.models, ground.directory, ground.catalog, ground.clock)
 
 
 def _insights(ground: Ground) -> InsightService:

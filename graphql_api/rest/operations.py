@@ -10,6 +10,7 @@ from graphql_api.rest import (
     health,
     insights,
     kinds,
+    metrics,
     privacy,
     profiles,
     recommendations,
@@ -25,6 +26,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *adaptation.OPERATIONS,
     *generation.OPERATIONS,
     *insights.OPERATIONS,
+    *metrics.OPERATIONS,
     *privacy.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -32,6 +32,7 @@ DOCUMENTED = {
     ("POST", "/api/personalization/generation-params"),
     ("POST", "/api/personalization/integrate-video-generation"),
     ("POST", "/api/personalization/integrate-content-analysis"),
+    ("GET", "/api/personalization/metrics/{userId}"),
     ("GET", "/api/personalization/health"),
 }
 

@@ -48,6 +48,7 @@ ROOTS = (
     (f'{{ privacySettings(userId: "{ANNA}") {{ gpc }} }}', ("privacy:write", Scope.PRIVACY_WRITE)),
     (f'{{ uiSettings(userId: "{ANNA}") {{ personalized }} }}', ("profile:read", Scope.PROFILE_READ)),
     (f'{{ workflowOptimizations(userId: "{ANNA}") {{ sessions }} }}', ("profile:read", Scope.PROFILE_READ)),
+    (f'{{ metrics(userId: "{ANNA}") {{ days }} }}', ("profile:read", Scope.PROFILE_READ)),
     ("{ models { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     ("{ modelChanges { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     (f'{{ job(jobId: "{UUID(int=1)}") {{ state }} }}', ("models:admin", Scope.MODELS_ADMIN)),

@@ -218,6 +218,7 @@ async def test_a_service_may_act_for_users_of_its_own_tenant(room: RestRoom) -> 
         ("POST", "/recommendations", Scope.RECOMMENDATIONS_READ),
         ("POST", "/privacy", Scope.PRIVACY_WRITE),
         ("GET", "/profile/anna", Scope.PROFILE_READ),
+        ("GET", "/metrics/anna", Scope.PROFILE_READ),
         ("PUT", "/profile", Scope.PROFILE_WRITE),
         ("POST", "/generation-params", Scope.RECOMMENDATIONS_READ),
         ("POST", "/integrate-video-generation", Scope.EVENTS_WRITE),

@@ -58,6 +58,7 @@ QUERIES: dict[str, dict[str, int]] = {
     "segments": {"segments { segments { people } }": 0},
     "uiSettings": {'uiSettings(userId: "$user") { density { value } }': 3},
     "workflowOptimizations": {'workflowOptimizations(userId: "$user") { sessions }': 3},
+    "metrics": {'metrics(userId: "$user") { engagement { events } }': 2},
     "generationParameters": {'generationParameters(userId: "$user") { parameters { name } }': 4},
     "templateRecommendations": {'templateRecommendations(userId: "$user") { nodes { fit { name } } }': 2},
     "styleRecommendations": {'styleRecommendations(userId: "$user") { nodes { similarity } }': 2},

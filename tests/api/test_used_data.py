@@ -25,6 +25,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "counterfactual": (IMPERSONAL, f"place without text {USED}"),
     "uiSettings": ("personalized: false", f"personalized {USED} density {{ value source }} pinnedTools {{ value }}"),
     "workflowOptimizations": ("personalized: false", f"personalized {USED} sessions optimizations {{ title }}"),
+    "metrics": ("personalized: false", f"{USED} engagement {{ events }} recommendations {{ lists }}"),
     "generationParameters": ("personalized: false", f"personalized {USED} parameters {{ name value source }}"),
 }
 """The argument that asks for the answer without a person's data, and what to ask for."""
@@ -37,6 +38,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "templateRecommendations": ("GET", "/template-recommendations/{}", {"personalized": "false"}),
     "styleRecommendations": ("GET", "/style-recommendations/{}", {"personalized": "false"}),
     "featureRecommendations": ("GET", "/feature-recommendations/{}", {"personalized": "false"}),
+    "metrics": ("GET", "/metrics/{}", {"personalized": "false"}),
     "workflowOptimizations": ("GET", "/workflow-optimizations/{}", {"personalized": "false"}),
 }
 NOT_HERS = {"recommendationId", "next"}
