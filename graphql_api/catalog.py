@@ -198,7 +198,7 @@ class CatalogMutation:
     ) -> UpsertCatalogItemsPayload:
         """All or none."""
         tenant = info.context.allow(Scope.CATALOG_WRITE)
-        items = [_item_at(index, entry) for index, entry in enumerate(input.items)]
+        items = [item_at(index, entry) for index, entry in enumerate(input.items)]
         change = await info.context.services.catalog.upsert(tenant, items)
         return UpsertedCatalogItems(
             inserted=change.inserted,
@@ -208,7 +208,8 @@ class CatalogMutation:
         )
 
 
-def _item_at(index: int, entry: CatalogItemInput) -> model.CatalogItem:
+def item_at(index: int, entry: CatalogItemInput) -> model.CatalogItem:
+    """The item in a place of `items`; raises `ValidationFailed`, whose field names place and part."""
     try:
         return entry.item()
     except ValidationFailed as error:

@@ -24,6 +24,7 @@ from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
 from graphql_api.identities import IdentityMutation
 from graphql_api.insights import InsightMutation
+from graphql_api.item_import import ItemImportMutation
 from graphql_api.kinds import KindQuery
 from graphql_api.limits import DocumentCache, OperationLimits
 from graphql_api.measurement import CountedOperations, OperationMetrics
@@ -98,6 +99,7 @@ class Mutation(
     IdentityMutation,
     RecommendationMutation,
     CatalogMutation,
+    ItemImportMutation,
     PrivacyMutation,
     ModelsMutation,
     FeedbackMutation,

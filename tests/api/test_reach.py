@@ -123,6 +123,11 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
         Scope.PROFILE_WRITE,
     ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),
+    (
+        f"mutation M($input: ImportItemsInput!) {{ importItems(input: $input) {PROBLEM} }}",
+        {"items": [{"itemId": "!", "kind": "STYLE", "title": "T"}]},
+        Scope.CATALOG_WRITE,
+    ),
     (f"mutation M {{ retrainModels {PROBLEM} }}", None, Scope.MODELS_ADMIN),
     (f"mutation M {{ rollbackModel {PROBLEM} }}", None, Scope.MODELS_ADMIN),
     (

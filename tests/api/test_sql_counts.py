@@ -87,6 +87,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "mergeIdentity": ('userId: "$user", anonymousId: "visitor_$n"', 59),
     "trackInteraction": ('userId: "$user", itemId: "template_$n", action: VIEWED', 7),
     "upsertCatalogItems": ('items: [{ itemId: "new_$n", kind: STYLE, title: "New $n" }]', 4),
+    "importItems": ('items: [{ itemId: "new_$n", kind: STYLE, title: "New $n" }]', 4),
     "updatePrivacy": ('userId: "$user", privacyLevel: STANDARD, evidence: { policyVersion: "2026-0$n" }', 7),
     "recordConsent": ('userId: "$user", granted: true, evidence: { policyVersion: "2026-0$n" }', 8),
     "retrainModels": ("force: true", 2),
