@@ -12,7 +12,7 @@ from arq.connections import RedisSettings
 from arq.worker import create_worker, func
 
 from domain.bootstrap import WorkerServices, open_worker
-from domain.errors import Conflict, DomainError, Unavailable
+from domain.errors import DomainError, Unavailable
 from domain.ids import JobId
 from domain.jobs.model import JobKind
 from domain.jobs.service import Handler, JobRunner
@@ -127,12 +127,7 @@ async def sweep_interest(ctx: Context) -> None:
 
 async def retrain_all(ctx: Context) -> None:
     """Hand in the daily training of every tenant."""
-    services = ctx["parts"].services
-    for tenant in await services.job_store.tenants():
-        try:
-            await services.jobs.enqueue(tenant, JobKind.RETRAIN)
-        except Conflict:
-            log.info("training_waits_already", tenant=tenant)
+    await _hand_in(ctx, JobKind.RETRAIN)
 
 
 async def watch_all(ctx: Context) -> None:
@@ -148,9 +143,7 @@ async def watch_all(ctx: Context) -> None:
 
 async def mine_all(ctx: Context) -> None:
     """Hand in the daily mining of every tenant's workflows."""
-    services = ctx["parts"].services
-    for tenant in await services.job_store.tenants():
-        await services.jobs.enqueue(tenant, JobKind.WORKFLOWS)
+    await _hand_in(ctx, JobKind.WORKFLOWS)
 
 
 async def count_generations(ctx: Context) -> None:
@@ -158,6 +151,16 @@ async def count_generations(ctx: Context) -> None:
     parts: WorkerServices = ctx["parts"]
     for tenant in await parts.services.job_store.tenants():
         await parts.census.count(tenant)
+
+
+async def _hand_in(ctx: Context, kind: JobKind) -> None:
+    """Hand in a job for every tenant; what fails for one of them keeps it from no other."""
+    services = ctx["parts"].services
+    for tenant in await services.job_store.tenants():
+        try:
+            await services.jobs.enqueue(tenant, kind)
+        except DomainError as error:
+            log.warning("job_not_handed_in", kind=kind, tenant=tenant, code=error.code, reason=error.message)
 
 
 def _queue_url(settings: Settings) -> str:

@@ -122,6 +122,13 @@ class RestRoom:
             self.tenant, UserId(user), OBSERVED_PURPOSES, granted=True, evidence=AGREED
         )
 
+    async def leave_no_job(self) -> None:
+        """Close what waits for a worker, of all tenants: their jobs would keep the workers of other tests busy."""
+        store, now = self.services.job_store, self.services.clock.now()
+        while waiting := await store.overdue(now + timedelta(days=1), now - timedelta(days=1)):
+            for job_id in waiting:
+                await store.fail(job_id, "nobody waits for it any more", now, final=True)
+
     async def learn(self) -> None:
         """Do what a worker does, until nothing waits."""
         async with open_worker(self.settings) as worker:

@@ -1,18 +1,21 @@
 """Training in the worker: every tenant, once a day, from what those who agreed did; and what the API serves then."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from arq.cron import CronJob
 
-from domain.ids import ModelVersion, UserId
+from domain.ids import ModelVersion, TenantId, UserId
 from domain.jobs.model import JobKind, JobState
 from domain.jobs.service import JobRunner
+from domain.jobs.store import PostgresJobStore
 from domain.models.model import Verdict
 from domain.privacy.model import ConsentPurpose
 from domain.settings import Settings
+from domain.storage.postgres import Database
 from tests.api.graphql_room import caller as graph_caller
 from tests.api.rest_room import AGREED, RestRoom
 from workers import main
@@ -28,6 +31,7 @@ async def worker(room: RestRoom) -> AsyncIterator[dict[str, Any]]:
     context: dict[str, Any] = {"settings": room.settings}
     await main.start(context)
     yield context
+    await room.leave_no_job()
     await main.stop(context)
 
 
@@ -84,6 +88,30 @@ async def test_the_daily_training_gives_every_tenant_a_model_that_is_served(
         page = (await caller.post("/recommendations", json={"userId": "user0", "options": {"limit": 5}})).json()
     assert page["modelVersion"] == job.result["version"]
     assert page["personalized"] is True
+
+
+class WithOneThatIsGone(PostgresJobStore):
+    """Names a tenant that was there when tenants were listed and is gone by now, before all others."""
+
+    async def tenants(self) -> list[TenantId]:
+        return [TenantId("gone"), *await super().tenants()]
+
+
+@pytest.mark.parametrize(
+    ("daily", "kind"),
+    [(main.retrain_all, JobKind.RETRAIN), (main.mine_all, JobKind.WORKFLOWS)],
+    ids=["training", "mining"],
+)
+async def test_what_fails_for_one_tenant_keeps_the_daily_work_from_no_other(
+    daily: Callable[[dict[str, Any]], Awaitable[None]],
+    kind: JobKind,
+    room: RestRoom,
+    worker: dict[str, Any],
+    worker_database: Database,
+) -> None:
+    services = replace(worker["parts"].services, job_store=WithOneThatIsGone(worker_database))
+    await daily(worker | {"parts": replace(worker["parts"], services=services)})
+    assert await room.services.job_store.unfinished(room.tenant, kind) is not None
 
 
 async def test_a_tenant_without_behaviour_has_a_reason_instead_of_a_model(

@@ -41,6 +41,7 @@ async def worker(room: RestRoom) -> AsyncIterator[dict[str, Any]]:
     context: dict[str, Any] = {"settings": room.settings}
     await main.start(context)
     yield context
+    await room.leave_no_job()
     await main.stop(context)
 
 
