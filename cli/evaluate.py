@@ -93,10 +93,8 @@ def command(
       personalization evaluate --dataset ml-latest-small --protocol leave-last
     """
     started = time.perf_counter()
-    source = open_dataset(path, SystemClock().now(), columns)
     with rejects_to(rejects) as reject:
-        with counting("Rows", source.rows) as advance:
-            dataset = read_dataset(source, reject, advance)
+        dataset = _read(path, columns, reject)
         facts = {"dataset": str(path), "protocol": protocol, "seed": seed, **_facts(dataset, reject)}
         if protocol == NEW_ITEMS:
             _new_items(dataset, facts, tags, plot, as_json=as_json)
@@ -106,7 +104,16 @@ def command(
             result = evaluate(dataset.histories, Protocol(protocol), seed, progress, known)
         report = summarize(result, seed)
     _draw(plot, protocol, path, _bars(report))
-    seconds = time.perf_counter() - started
+    _tell(report, facts, time.perf_counter() - started, as_json=as_json)
+
+
+def _read(path: Path, columns: Sequence[str], reject: Rejects) -> Dataset:
+    source = open_dataset(path, SystemClock().now(), columns)
+    with counting("Rows", source.rows) as advance:
+        return read_dataset(source, reject, advance)
+
+
+def _tell(report: Report, facts: Mapping[str, Any], seconds: float, *, as_json: bool) -> None:
     if as_json:
         print_result({**facts, **described(report), "seconds": round(seconds, 1)})
     else:

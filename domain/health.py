@@ -1,7 +1,7 @@
 """Whether this process can do its work: without Postgres it cannot, without Redis it can with losses that it names."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,11 +24,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The state of this process and of each part it needs."""
+    """The state of this process and of each part it needs; `switched_off` names what the operator does without."""
 
     status: Status
     checks: Mapping[str, Status]
     checked_at: datetime
+    switched_off: Sequence[str] = ()
 
     @property
     def ready(self) -> bool:
@@ -53,6 +54,7 @@ class HealthService:
         helpful: parts whose loss degrades answers, by name.
         serving: looks up what a tenant is served by.
         now: the current time.
+        switched_off: what the settings do without.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class HealthService:
         helpful: Mapping[str, Check],
         serving: Callable[[TenantId], Awaitable[ServingState]],
         now: Callable[[], datetime],
+        switched_off: Sequence[str] = (),
     ) -> None:
         self._essential = essential
         self._helpful = helpful
         self._serving = serving
         self._now = now
+        self._switched_off = switched_off
         self._draining = False
 
     def drain(self) -> None:
@@ -84,7 +88,7 @@ class HealthService:
         else:
             status = Status.OK
         states = {name: Status.OK if answers else Status.UNAVAILABLE for name, answers in answers.items()}
-        return Readiness(status, states, self._now())
+        return Readiness(status, states, self._now(), self._switched_off)
 
     async def serving(self, tenant: TenantId) -> ServingState:
         """What a tenant is served by, and how far learning is behind. Raises `Unavailable`."""

@@ -6,10 +6,10 @@ from typing import TypeAlias, cast
 from strawberry.types import Info as StrawberryInfo
 
 from domain.bootstrap import Services
-from domain.errors import Unavailable
 from domain.ids import CorrelationId, TenantId, UserId
 from domain.realtime.bus import Bus
 from graphql_api.auth import Authenticator, Principal, Scope, refusal
+from graphql_api.following import bus_of
 from graphql_api.loaders import Loaders
 
 
@@ -72,9 +72,7 @@ class GraphQLContext:
         Raises:
             Unavailable: they are switched off.
         """
-        if self.services.bus is None:
-            raise Unavailable("live updates are switched off on this service")
-        return self.services.bus
+        return bus_of(self.services)
 
     def allow(self, scope: Scope) -> TenantId:
         """The tenant, if the caller's token has `scope`. Raises `Unauthenticated` or `Forbidden`."""

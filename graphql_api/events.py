@@ -6,13 +6,20 @@ A stream lives as a socket does: it ends with its token or its lifetime, and a r
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
+from domain.bootstrap import Services
+from graphql_api.auth import Principal
 from graphql_api.context import GraphQLContext
 from graphql_api.socket import SEND_SECONDS, ending_of
+
+HEADERS: Final = MappingProxyType({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+"""Proxies shall neither keep a stream nor hold it back."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +47,14 @@ def event_stream(
 
     It then ends without `complete`: the client connects anew, and is refused if its token has run out.
     """
-    return EventStream(_until(stream(), ending_of(context).seconds), headers=headers)
+    ending = ending_of(context.principal, context.services.clock.now())
+    return EventStream(_until(stream(), ending.seconds), headers=headers)
+
+
+def plain_event_stream(principal: Principal | None, services: Services, stream: AsyncIterator[str]) -> EventStream:
+    """The same of events that are no GraphQL."""
+    ending = ending_of(principal, services.clock.now())
+    return EventStream(_until(stream, ending.seconds), headers=HEADERS, media_type="text/event-stream")
 
 
 async def _until(stream: AsyncIterator[str], seconds: float) -> AsyncGenerator[str, None]:

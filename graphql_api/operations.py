@@ -32,12 +32,18 @@ class Health:
     status: Status = strawberry.field(description="Degraded: it answers with losses; unavailable: send nothing here.")
     checks: list[HealthCheck] = strawberry.field(description="Its parts.")
     checked_at: datetime = strawberry.field(description="When they were asked.")
+    switched_off: list[str] = strawberry.field(description="What the settings of the service do without.")
 
     @classmethod
     def of(cls, readiness: Readiness) -> Self:
         """The readiness as clients see it."""
         checks = [HealthCheck(name=name, status=status) for name, status in readiness.checks.items()]
-        return cls(status=readiness.status, checks=checks, checked_at=readiness.checked_at)
+        return cls(
+            status=readiness.status,
+            checks=checks,
+            checked_at=readiness.checked_at,
+            switched_off=list(readiness.switched_off),
+        )
 
 
 @strawberry.type(name="Job", description="Work off the request path.")

@@ -9,16 +9,15 @@ import orjson
 import strawberry
 from strawberry.scalars import JSON
 
-from domain.errors import NotFound, Unavailable
+from domain.errors import Unavailable
 from domain.ids import ModelVersion, TenantId, UserId
-from domain.privacy.model import Subject
 from domain.realtime import model
 from domain.realtime.model import Cursor, TenantUpdate
 from domain.recommendations.page import RecommendationList
 from graphql_api.auth import Scope
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.enums import ItemKind, ResyncReason, UpdateKind
-from graphql_api.errors import Revoked
+from graphql_api.following import Following
 from graphql_api.recommendations import RecommendationConnection, request_of
 
 ARRIVAL_SECONDS = 2.0
@@ -116,12 +115,10 @@ class RealtimeSubscription:
         """One person's updates, live."""
         context: GraphQLContext = info.context
         tenant, user = context.reach(user_id, Scope.RECOMMENDATIONS_READ)
-        subject = await context.services.directory.resolve(tenant, user)
-        if subject is None:
-            raise NotFound("There is no such user.", field="userId")
-        async with aclosing(_own(context, tenant, user, subject, _cursor(after))) as updates:
+        following = Following(context.services, tenant, user)
+        async with aclosing(following.updates(await following.subject(), _cursor(after))) as updates:
             async for update in updates:
-                await _still_allowed(context, tenant, user, update)
+                await following.require_allowed(update)
                 yield _event(update)
 
     @strawberry.subscription(description="The version of each new model of the tenant.")
@@ -147,7 +144,8 @@ async def _changes(
     async with AsyncExitStack() as stack:
         own: AsyncIterator[Change] = _arrival(context, tenant, user)
         if subject is not None:
-            own = _own(context, tenant, user, subject, after or Cursor(subject.version))
+            following = Following(context.services, tenant, user)
+            own = following.updates(subject, after or Cursor(subject.version))
         everyone = await stack.enter_async_context(context.bus.subscribe_to_tenant(tenant))
         pumps = [asyncio.create_task(_pump(stream, queue)) for stream in (own, everyone)]
         stack.push_async_callback(_cancelled, pumps)
@@ -168,31 +166,8 @@ async def _followed(context: GraphQLContext, tenant: TenantId, user: UserId, eve
     if isinstance(event, TenantUpdate) or event.version is None:
         await context.services.models.refresh(tenant)
         return None
-    await _still_allowed(context, tenant, user, event)
+    await Following(context.services, tenant, user).require_allowed(event)
     return event.cursor
-
-
-async def _own(
-    context: GraphQLContext, tenant: TenantId, user: UserId, subject: Subject, after: Cursor | None
-) -> AsyncGenerator[model.Update | model.ResyncRequired, None]:
-    """A person's own updates; where the id becomes another person's, a stated gap and then that person's."""
-    while True:
-        async with context.bus.subscribe(tenant, subject.subject_id, after) as updates:
-            async for update in updates:
-                if not isinstance(update, model.Update) or update.kind is not UpdateKind.IDENTITY_MERGED:
-                    yield update
-                    continue
-                now = await context.services.directory.resolve(tenant, user)
-                if now is None:
-                    raise Revoked("the person is gone")
-                moved = now.subject_id != subject.subject_id
-                version = now.version if moved else update.version
-                yield model.ResyncRequired(version, model.ResyncReason.MERGED)
-                if moved:
-                    subject, after = now, Cursor(version)
-                    break
-            else:
-                return
 
 
 async def _arrival(context: GraphQLContext, tenant: TenantId, user: UserId) -> AsyncIterator[Change]:
@@ -203,7 +178,8 @@ async def _arrival(context: GraphQLContext, tenant: TenantId, user: UserId) -> A
         with suppress(Unavailable):
             subject = await context.services.directory.resolve(tenant, user)
     yield Cursor(subject.version)
-    async for update in _own(context, tenant, user, subject, Cursor(subject.version)):
+    following = Following(context.services, tenant, user)
+    async for update in following.updates(subject, Cursor(subject.version)):
         yield update
 
 
@@ -224,17 +200,6 @@ async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         with suppress(asyncio.CancelledError, Exception):
             await task
-
-
-async def _still_allowed(
-    context: GraphQLContext, tenant: TenantId, user: UserId, update: model.Update | model.ResyncRequired
-) -> None:
-    """Raise `Revoked` if the person withdrew what their live updates rest on."""
-    if isinstance(update, model.Update) and update.kind not in {UpdateKind.CONSENT_CHANGED, UpdateKind.ERASED}:
-        return
-    subject = await context.services.directory.resolve(tenant, user)
-    if subject is None or not subject.personalizes:
-        raise Revoked("the person no longer agrees to personalization")
 
 
 async def _model_version(

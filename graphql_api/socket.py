@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -25,6 +25,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.unset import UNSET
 
 from domain.errors import DomainError, RateLimited
+from graphql_api.auth import Principal
 from graphql_api.context import GraphQLContext
 from graphql_api.errors import Revoked, extensions_of
 
@@ -135,7 +136,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
         await super().shutdown()
 
     async def _end_in_time(self) -> None:
-        ending = ending_of(self.context)
+        ending = ending_of(self.context.principal, self.context.services.clock.now())
         await asyncio.sleep(ending.seconds)
         await self.websocket.close(ending.code, ending.reason)
 
@@ -175,11 +176,11 @@ class Ending(NamedTuple):
     reason: str
 
 
-def ending_of(context: GraphQLContext) -> Ending:
+def ending_of(principal: Principal | None, now: datetime) -> Ending:
     """The end of a connection that begins now: of its lifetime, or of its token if that comes first."""
     seconds = LIFETIME_SECONDS * (1 - _jitter.uniform(0, LIFETIME_JITTER))
-    if context.principal is not None:
-        left = (context.principal.expires_at - context.services.clock.now()).total_seconds()
+    if principal is not None:
+        left = (principal.expires_at - now).total_seconds()
         if left < seconds:
             return Ending(max(0.0, left), REFUSED, "Forbidden")
     return Ending(seconds, RECONNECT, "Reconnect")

@@ -45,6 +45,7 @@ from domain.recommendations.store import PostgresSegmentStore
 from domain.recommendations.trends import TrendService
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
+from domain.settings import Settings
 from domain.visits.service import SessionService
 from domain.visits.store import PostgresSessionStore
 
@@ -224,4 +225,14 @@ def _health(ground: Ground, behavior: BehaviorService) -> HealthService:
         return ServingState(version, backlog.waiting, backlog.oldest_received_at)
 
     essential, helpful = {"postgres": ground.database.ping}, {"redis": ground.redis.ping}
-    return HealthService(essential, helpful, serving, ground.clock.now)
+    return HealthService(essential, helpful, serving, ground.clock.now, _switched_off(ground.settings))
+
+
+def _switched_off(settings: Settings) -> tuple[str, ...]:
+    """What the documented switches of the service turn off."""
+    switches = {
+        "machine_learning": settings.ml_enabled,
+        "live_updates": settings.realtime_enabled,
+        "cache": settings.cache_ttl > 0,
+    }
+    return tuple(name for name, on in switches.items() if not on)

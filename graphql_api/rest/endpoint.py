@@ -73,6 +73,8 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
         principal.require(operation.scope)
     body = await read_body(request, operation.body) if operation.takes_body else NoBody()
     answer = await operation.handle(Call(request, services, principal), body)
+    if isinstance(answer, Response):
+        return answer
     content = answer.model_dump_json(by_alias=True)
     headers = {"Cache-Control": "no-store"}
     return Response(content, operation.status_of(answer), headers, "application/json")

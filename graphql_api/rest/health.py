@@ -26,6 +26,7 @@ class HealthDetails(AnswerPart):
 
     checks: dict[str, Status]
     checked_at: datetime
+    switched_off: list[str] = Field(description="What the settings of the service do without.")
     serving: ServingAnswer | None = Field(description="Null while it cannot be looked up.")
 
     @classmethod
@@ -34,6 +35,7 @@ class HealthDetails(AnswerPart):
         return cls(
             checks=dict(readiness.checks),
             checked_at=readiness.checked_at,
+            switched_off=list(readiness.switched_off),
             serving=None if serving is None else ServingAnswer.model_validate(serving, from_attributes=True),
         )
 

@@ -92,41 +92,27 @@ def _description(operation: Operation[Any]) -> str:
 
 
 def _parameters(operation: Operation[Any]) -> list[Json]:
-    parameters: list[Json] = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": meaning,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 256},
-        }
-        for name, meaning in operation.parameters.items()
+    user_id = {"type": "string", "minLength": 1, "maxLength": 256}
+    parameters = [
+        _parameter(name, "path", meaning, user_id, required=True) for name, meaning in operation.parameters.items()
     ]
+    parameters += [_parameter(asked.name, "query", asked.description, asked.schema) for asked in operation.query]
     if operation.impersonal:
-        parameters.append(
-            {
-                "name": PERSONALIZED,
-                "in": "query",
-                "required": False,
-                "description": WITHOUT,
-                "schema": {"type": "boolean", "default": True},
-            }
-        )
+        parameters.append(_parameter(PERSONALIZED, "query", WITHOUT, {"type": "boolean", "default": True}))
     if operation.idempotent_by_key:
-        parameters.append(
-            {
-                "name": IDEMPOTENCY_KEY,
-                "in": "header",
-                "required": False,
-                "description": "A retry with the same key adds nothing.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 512},
-            }
-        )
+        key = {"type": "string", "minLength": 1, "maxLength": 512}
+        parameters.append(_parameter(IDEMPOTENCY_KEY, "header", "A retry with the same key adds nothing.", key))
     return parameters
 
 
+def _parameter(name: str, place: str, meaning: str, schema: Mapping[str, Any], *, required: bool = False) -> Json:
+    return {"name": name, "in": place, "required": required, "description": meaning, "schema": dict(schema)}
+
+
 def _responses(operation: Operation[Any], references: References) -> Json:
-    answer = {"application/json": {"schema": references[operation.answer, "serialization"]}}
+    answer: Json = {"application/json": {"schema": references[operation.answer, "serialization"]}}
+    if operation.streams is not None:
+        answer[operation.streams] = {"schema": {"type": "string"}}
     problem = {PROBLEM_TYPE: {"schema": references[Problem, "serialization"]}}
     headers = _answer_headers(operation)
     responses: Json = {

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
+from starlette.responses import Response
 
 from domain.bootstrap import Services
 from domain.errors import ValidationFailed
@@ -17,6 +18,19 @@ Body = TypeVar("Body", bound=BaseModel)
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 PERSONALIZED: Final = "personalized"
 USER_ID: Final[Mapping[str, str]] = {"userId": "The id by which your product knows the person."}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryParameter:
+    """A parameter behind the path.
+
+    Attributes:
+        schema: its JSON schema.
+    """
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
 
 
 class NoBody(BaseModel):
@@ -83,6 +97,8 @@ class Operation(Generic[Body]):
         parameters: what each parameter of the path means.
         idempotent_by_key: it takes `Idempotency-Key`.
         impersonal: it takes `?personalized=false`.
+        query: what else it takes behind the path.
+        streams: the media type in which it answers piece by piece on request; None for none.
         statuses: the code and meaning of answers that carry `answer`.
         failures: codes of the problems that it may answer beside those that every operation may.
         example: a request body to try it with; None for none.
@@ -97,10 +113,12 @@ class Operation(Generic[Body]):
     answer: type[BaseModel]
     scope: Scope | None
     successor: str | None
-    handle: Callable[[Call, Body], Awaitable[BaseModel]]
+    handle: Callable[[Call, Body], Awaitable[BaseModel | Response]]
     parameters: Mapping[str, str] = field(default_factory=dict)
     idempotent_by_key: bool = False
     impersonal: bool = False
+    query: tuple[QueryParameter, ...] = ()
+    streams: str | None = None
     statuses: Mapping[int, str] = field(default_factory=lambda: {200: "Done."})
     failures: tuple[str, ...] = ()
     example: Mapping[str, Any] | None = None

@@ -33,6 +33,7 @@ DOCUMENTED = {
     ("POST", "/api/personalization/integrate-video-generation"),
     ("POST", "/api/personalization/integrate-content-analysis"),
     ("GET", "/api/personalization/metrics/{userId}"),
+    ("GET", "/api/personalization/realtime-updates/{userId}"),
     ("GET", "/api/personalization/health"),
 }
 
