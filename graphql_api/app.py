@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -52,11 +52,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         production=settings.environment is Environment.PRODUCTION,
         origins=settings.origins,
     )
-    registry = CollectorRegistry()
     app = Starlette(
-        routes=_routes(settings, options, registry),
+        routes=_routes(settings, options),
         middleware=[
-            Middleware(RequestScope, metrics=RequestMetrics(registry), debug=settings.debug),
+            Middleware(RequestScope, metrics=RequestMetrics(options.metrics), debug=settings.debug),
             *_cors(settings),
         ],
         lifespan=_lifespan(settings),
@@ -80,14 +79,15 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN2
     return lifespan
 
 
-def _routes(settings: Settings, options: AppOptions, registry: CollectorRegistry) -> list[BaseRoute]:
-    measured, cache = OperationMetrics(registry), DocumentCache(introspection=not options.production)
+def _routes(settings: Settings, options: AppOptions) -> list[BaseRoute]:
+    measured, cache = OperationMetrics(options.metrics), DocumentCache(introspection=not options.production)
     schema = build_schema(debug=options.debug, production=options.production, metrics=measured, cache=cache)
     graphql = GraphQLEndpoint(schema, options, measured, _trusted(settings, schema, cache))
 
     async def metrics(request: Request) -> Response:
         services: Services = request.app.state.services
-        return Response(generate_latest(registry) + generate_latest(services.metrics), media_type=CONTENT_TYPE_LATEST)
+        counted = generate_latest(options.metrics) + generate_latest(services.metrics)
+        return Response(counted, media_type=CONTENT_TYPE_LATEST)
 
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]),

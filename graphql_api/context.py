@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
+from prometheus_client import CollectorRegistry
 from strawberry.types import Info as StrawberryInfo
 
 from domain.bootstrap import Services
@@ -21,11 +22,13 @@ class AppOptions:
         debug: answers carry timings and SQL counts.
         production: no explorer, no introspection, no suggestions.
         origins: browser origins that may call.
+        metrics: what the transport counts.
     """
 
     debug: bool = False
     production: bool = True
     origins: frozenset[str] = frozenset()
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
 
 @dataclass(slots=True)

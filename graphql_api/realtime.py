@@ -72,10 +72,7 @@ class ModelUpdate:
     version: str = strawberry.field(description="Its version.")
 
 
-@strawberry.type(
-    name="Subscription",
-    description="Listening, over a WebSocket or server-sent events; it ends when what allows it ends.",
-)
+@strawberry.type
 class RealtimeSubscription:
     """Live updates."""
 

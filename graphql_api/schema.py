@@ -39,6 +39,7 @@ from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 from graphql_api.rules import RuleMutation, RuleQuery
 from graphql_api.segments import SegmentQuery
+from graphql_api.service_metrics import ServiceMetricsSubscription
 from graphql_api.similar import SimilarItemQuery
 from graphql_api.workflows import WorkflowMutation, WorkflowQuery
 
@@ -110,6 +111,13 @@ class Mutation(
     InsightMutation,
 ):
     """The nouns' mutations."""
+
+
+@strawberry.type(
+    description="Listening, over a WebSocket or server-sent events; it ends when what allows it ends.",
+)
+class Subscription(RealtimeSubscription, ServiceMetricsSubscription):
+    """The nouns' subscriptions."""
 
 
 class PresentedErrors(SchemaExtension):
@@ -189,7 +197,7 @@ def build_schema(
     return _Schema(
         query=Query,
         mutation=Mutation,
-        subscription=RealtimeSubscription,
+        subscription=Subscription,
         types=[CatalogItemNode, ProfileNode, Problem],
         extensions=[*extensions, Measured] if debug else extensions,
         config=StrawberryConfig(disable_field_suggestions=production, sort_schema=in_order),

@@ -106,6 +106,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, int]] = {
     "recommendationUpdates": ('recommendationUpdates(userId: "$user") { cursor }', 3),
     "realtimeUpdates": ('realtimeUpdates(userId: "$user") { __typename }', 2),
     "modelUpdates": ("modelUpdates { version }", 0),
+    "serviceMetrics": ("serviceMetrics { at waitingEvents }", 1),
 }
 """With the statements up to the first event."""
 
