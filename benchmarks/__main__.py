@@ -21,6 +21,7 @@ def main() -> int:
         ["benchmarks.fold_in", *folder],
         ["benchmarks.start_up"],
         ["benchmarks.live_updates"],
+        ["benchmarks.sockets"],
         ["benchmarks.training"],
     ]
     if folder:

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(name)
         folder.chmod(0o755)
         with EmbeddedPostgres(folder) as postgres, EmbeddedValkey(folder) as valkey:
-            settings = _settings(folder, postgres.owner_url, valkey.url)
+            settings = settings_in(folder, postgres.owner_url, valkey.url)
             figures = asyncio.run(_measured(settings, chosen.sockets, chosen.rate, chosen.events))
     if chosen.json:
         print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         publish("live_updates", "Live updates", figures)
 
 
-def _settings(folder: Path, database_url: str, redis_url: str) -> Settings:
+def settings_in(folder: Path, database_url: str, redis_url: str) -> Settings:
+    """Settings of a service whose files are in a folder."""
     keys = folder / "kek.txt"
     keys.write_text(new_key_line())
     keys.chmod(0o600)
@@ -95,7 +96,7 @@ async def _measured(settings: Settings, sockets: int, rate: float, events: int) 
         await services.catalog.ensure_tenant(TENANT, "Benchmark")
         for person in people:
             await services.privacy.record_consent(TENANT, person, OBSERVED_PURPOSES, granted=True, evidence=AGREED)
-        address = await stack.enter_async_context(_server(settings))
+        address, _ = await stack.enter_async_context(api_server(settings))
         ours = await _live(services, address, people, rate, events)
         floor = await _bare(settings.redis_url or "", sockets, rate, events)
     note = f"{sockets} sockets, {rate:g} events/s, {len(ours)} events"
@@ -119,9 +120,9 @@ def _quantile(values: Sequence[float], percent: int) -> float:
 
 
 @asynccontextmanager
-async def _server(settings: Settings) -> AsyncIterator[str]:
-    """The address of an API process of its own."""
-    port = _free_port()
+async def api_server(settings: Settings) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """The address of an API process of its own, and the process."""
+    port = free_port()
     given = {
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
@@ -138,14 +139,15 @@ async def _server(settings: Settings) -> AsyncIterator[str]:
         *command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        await _answering(port)
-        yield f"ws://127.0.0.1:{port}/graphql"
+        await answering(port)
+        yield f"ws://127.0.0.1:{port}/graphql", process
     finally:
         process.terminate()
         await process.wait()
 
 
-async def _answering(port: int) -> None:
+async def answering(port: int) -> None:
+    """Return once a server listens on a port."""
     async with asyncio.timeout(60):
         while True:
             with suppress(OSError):
@@ -155,7 +157,8 @@ async def _answering(port: int) -> None:
             await asyncio.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
