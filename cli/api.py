@@ -1,5 +1,7 @@
 """`personalization api`: one API process, as a container or `up` runs it."""
 
+import gc
+
 import click
 import uvicorn
 
@@ -9,6 +11,12 @@ from graphql_api.middleware import MAX_BODY_BYTES
 
 GRACE_SECONDS = 10
 BACKLOG = 2048
+COLLECTIONS = (20_000, 50, 100)
+"""Objects made between two collections of the young, and how many of those come before one of the older.
+
+An open socket is some two hundred objects that live on. At the interpreter's own thresholds, telling ten thousand
+sockets something looks through all of them again and again; `benchmarks.sockets` shows the difference.
+"""
 
 
 @click.command("api")
@@ -25,8 +33,11 @@ def command(host: str | None, port: int | None) -> None:
       personalization api --host 0.0.0.0 --port 8080
     """
     settings = load_settings(host=host, port=port)
+    app = create_app(settings)
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
