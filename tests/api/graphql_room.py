@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket as socket_options
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -84,12 +85,22 @@ def consent(user: str, *, granted: bool, **more: Any) -> dict[str, Any]:
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[str]:
     """The address of a real server of an application whose lifespan somebody else runs."""
+    async with listening(app) as address:
+        yield address
+
+
+@asynccontextmanager
+async def listening(app: Starlette, buffer: int | None = None) -> AsyncIterator[str]:
+    """The same, with so many bytes on the way to each reader."""
     config = uvicorn.Config(app, port=0, log_config=None, ws="websockets-sansio", lifespan="off", ws_max_size=1_000_000)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn tells by this flag alone
         await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    [listener] = server.servers[0].sockets
+    if buffer is not None:
+        listener.setsockopt(socket_options.SOL_SOCKET, socket_options.SO_SNDBUF, buffer)
+    port = listener.getsockname()[1]
     try:
         yield f"127.0.0.1:{port}"
     finally:
