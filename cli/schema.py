@@ -1,4 +1,4 @@
-"""`personalization schema`: keeps schema.graphql, which clients and reviewers read, equal to the code."""
+"""`personalization schema`: keeps schema.graphql equal to the code, and the code true to what clients were promised."""
 
 from difflib import unified_diff
 from pathlib import Path
@@ -6,11 +6,16 @@ from pathlib import Path
 import click
 
 from domain.errors import Conflict
+from graphql_api.compatibility import breaks, unannounced
 from graphql_api.schema import export
+
+RELEASED = Path("schema.released.graphql")
+CHANGELOG = Path("CHANGELOG.md")
 
 
 @click.command("schema")
-@click.option("--check", is_flag=True, help="Write nothing; fail and show the difference if the file is out of date.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the file is out of date or clients would break.")
+@click.option("--release", is_flag=True, help="Promise the schema to clients: write schema.released.graphql.")
 @click.option(
     "--file",
     "path",
@@ -19,21 +24,38 @@ from graphql_api.schema import export
     show_default=True,
     help="Where the schema is kept.",
 )
-def command(check: bool, path: Path) -> None:
+def command(check: bool, release: bool, path: Path) -> None:
     """Write schema.graphql from the code, or check it.
+
+    The check also compares the code with schema.released.graphql, which clients were promised: a breaking change
+    fails unless a line of CHANGELOG.md, such as "- Breaking: `Query.metrics` takes days.", announces it.
 
     \b
     Example:
       personalization schema --check
     """
-    fresh = export()
+    fresh, written = export(), RELEASED if release else path
     if not check:
-        path.write_text(fresh, encoding="utf-8")
-        click.echo(f"wrote {path}")
+        written.write_text(fresh, encoding="utf-8")
+        click.echo(f"wrote {written}")
         return
-    kept = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = _text(path)
     if kept != fresh:
         lines = unified_diff(kept.splitlines(), fresh.splitlines(), f"{path} (kept)", f"{path} (code)", lineterm="")
         click.echo("\n".join(lines))
         raise Conflict(f"{path} does not match the code; run: personalization schema")
+    _require_announced(fresh)
     click.echo(f"{path} matches the code")
+
+
+def _require_announced(fresh: str) -> None:
+    promised = _text(RELEASED)
+    silent = unannounced(breaks(promised, fresh), _text(CHANGELOG)) if promised else []
+    for one in silent:
+        click.echo(f"- Breaking: `{one.about}`: {one.what}")
+    if silent:
+        raise Conflict(f"clients would break; announce it in {CHANGELOG} with the lines above")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -14,11 +14,14 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from domain.generation.parameters import PARAMETERS, camel
+from tests.api.generation_room import told
 from tests.api.rest_room import RestRoom, token
 
 SPECIFICATION = Path(__file__).resolve().parents[3] / "shared" / "spec" / "personalization-service.md"
 NODE = shutil.which("node")
 USER = "user_123"
+GENERATION = "Getting Personalized Generation Parameters"
 NODE_SECONDS = 30.0
 
 pytestmark = [
@@ -98,3 +101,23 @@ async def test_getting_personalized_recommendations(room: RestRoom) -> None:
     assert len(before) == len(after) == 10
     assert all(place["reasons"] for place in after)
     assert [place["itemId"] for place in before] != [place["itemId"] for place in after]
+
+
+async def test_getting_personalized_generation_parameters(room: RestRoom) -> None:
+    await room.agree(USER)
+    before = await run(room, example(GENERATION), "parameters")
+    async with room.caller(USER) as client:
+        for number in range(6):
+            await told(client, number=number)
+    after = await run(room, example(GENERATION), "parameters")
+    assert set(before) == set(after) == {camel(name) for name in PARAMETERS}
+    assert before["pace"]["source"] == "DEFAULT"
+    assert (after["pace"]["value"], after["pace"]["source"]) == ("slow", "PERSON_CONTEXT")
+
+
+async def test_what_is_read_without_consent_is_what_everybody_gets(room: RestRoom) -> None:
+    shown = "{ status: response.status, recommendations }"
+    page = await run(room, example("Getting Personalized Recommendations"), shown)
+    parameters = await run(room, example(GENERATION), "parameters")
+    assert (page["status"], len(page["recommendations"])) == (200, 10)
+    assert {parameter["source"] for parameter in parameters.values()} == {"DEFAULT"}

@@ -1,0 +1,69 @@
+"""Breaking changes of the schema, and the lines of the changelog that announce them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphql_api.compatibility import Break, breaks, unannounced
+
+PROMISED = """type Query { metrics(days: Int): String lists: String! kind: Kind }
+enum Kind { STYLE TEMPLATE } input Wish { text: String } union Found = Query type Old { text: String } type Kept { count: Int }"""
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "about"),
+    [
+        ("metrics(days: Int): String ", "", "Query.metrics"),
+        ("lists: String!", "lists: Int!", "Query.lists"),
+        ("metrics(days: Int)", "metrics(days: Int!)", "Query.metrics"),
+        ("metrics(days: Int)", "metrics(days: Int, until: Int!)", "Query.metrics"),
+        ("STYLE TEMPLATE", "STYLE", "Kind.TEMPLATE"),
+        ("text: String }", "text: String, more: Int! }", "Wish.more"),
+        ("type Old { text: String }", "", "Old"),
+    ],
+)
+def test_what_clients_cannot_live_with_is_found(was: str, becomes: str, about: str) -> None:
+    [found] = breaks(PROMISED, PROMISED.replace(was, becomes, 1))
+    assert found.about == about
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("lists: String!", "lists: String! more: Int"),
+        ("metrics(days: Int)", "metrics(days: Int, until: Int)"),
+        ("text: String }", "text: String, more: Int }"),
+    ],
+)
+def test_additions_break_nothing(was: str, becomes: str) -> None:
+    assert breaks(PROMISED, PROMISED.replace(was, becomes, 1)) == []
+
+
+def test_a_line_of_the_unreleased_part_announces_a_break() -> None:
+    found = [Break("Query.metrics", "Field Query.metrics was removed."), Break("Old", "Old was removed.")]
+    before = "## [Unreleased]\n\n### Changed\n\n- Breaking: `Query.metrics` is\n  gone, and so is `Old`.\n"
+    assert unannounced(found, before + "\n## [1.0.0]\n") == []
+    assert (
+        unannounced(found, "## [Unreleased]\n\n- `Old` is gone.\n\n## [1.0.0]\n- Breaking: `Query.metrics`\n") == found
+    )
+
+
+def schema(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", "schema", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_refuses_what_nobody_announced(tmp_path: Path) -> None:
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n")
+    assert schema("--release", folder=tmp_path).returncode == 0
+    assert schema(folder=tmp_path).returncode == 0
+    assert schema("--check", folder=tmp_path).returncode == 0
+    promised = tmp_path / "schema.released.graphql"
+    promised.write_text(promised.read_text() + "\ntype Forgotten {\n  text: String\n}\n")
+    refused = schema("--check", folder=tmp_path)
+    assert refused.returncode == 1
+    assert "- Breaking: `Forgotten`" in refused.stdout
+    (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n\n- Breaking: `Forgotten` is gone.\n")
+    assert schema("--check", folder=tmp_path).returncode == 0
