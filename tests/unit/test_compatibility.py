@@ -9,7 +9,8 @@ import pytest
 from graphql_api.compatibility import Break, breaks, unannounced
 
 PROMISED = """type Query { metrics(days: Int): String lists: String! kind: Kind }
-enum Kind { STYLE TEMPLATE } input Wish { text: String } union Found = Query type Old { text: String } type Kept { count: Int }"""
+enum Kind { STYLE TEMPLATE } input Wish { text: String } union Found = Query
+type Old { text: String } type Kept { count: Int }"""
 
 
 @pytest.mark.parametrize(
