@@ -40,6 +40,7 @@ class Scope(StrEnum):
     MODELS_ADMIN = "models:admin"
     CATALOG_WRITE = "catalog:write"
     ANALYSIS_WRITE = "analysis:write"
+    USERS_SYNC = "users:sync"
     EXPERIMENTS_ADMIN = "experiments:admin"
     ACT_AS = "act_as"
 

@@ -1,5 +1,6 @@
 """The domain's enumerations as GraphQL enums, registered once, before any type that uses them."""
 
+from domain.accounts.model import SyncOutcome
 from domain.behavior.model import InteractionAction, Sentiment
 from domain.catalog.model import ItemKind
 from domain.generation.model import Outcome as GenerationOutcome
@@ -30,6 +31,7 @@ __all__ = [
     "Sentiment",
     "Source",
     "Status",
+    "SyncOutcome",
     "UpdateKind",
     "Verdict",
 ]
@@ -154,6 +156,18 @@ register(
         "MODEL_UPDATED": "A new model serves.",
         "ERASED": "Everything about them was erased.",
         "IDENTITY_MERGED": "Another id turned out to be theirs.",
+    },
+)
+register(
+    SyncOutcome,
+    "SyncOutcome",
+    "What came of the change of one user.",
+    {
+        "APPLIED": "It holds now.",
+        "DELETED": "What was kept of the person is gone.",
+        "UNCHANGED": "This very change was applied before.",
+        "STALE": "A later change was applied before; nothing was written.",
+        "REFUSED": "It was not applied; `problem` says why.",
     },
 )
 register(

@@ -14,6 +14,7 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from domain.storage.postgres import statements_run
+from graphql_api.accounts import AccountMutation, AccountQuery
 from graphql_api.adaptation import AdaptationMutation, AdaptationQuery
 from graphql_api.behavior import BehaviorMutation
 from graphql_api.caching import CacheReport
@@ -75,6 +76,7 @@ NODES: Mapping[str, type[CatalogItemNode | ProfileNode]] = MappingProxyType(
 class Query(
     NodeQuery,
     ProfileQuery,
+    AccountQuery,
     RecommendationQuery,
     CatalogQuery,
     PrivacyQuery,
@@ -98,6 +100,7 @@ class Mutation(
     BehaviorMutation,
     ProfileMutation,
     IdentityMutation,
+    AccountMutation,
     RecommendationMutation,
     CatalogMutation,
     ItemImportMutation,

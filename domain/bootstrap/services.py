@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from domain.accounts.service import AccountService
+from domain.accounts.store import PostgresAccountStore
 from domain.adaptation.service import AdaptationService
 from domain.adaptation.store import PostgresAdaptationStore
 from domain.behavior.importing import BehaviorImport
@@ -64,6 +66,7 @@ class Services:
     profiles: ProfileService
     stating: StatingService
     identities: IdentityService
+    accounts: AccountService
     segments: SegmentService
     recommendations: RecommendationService
     kinds: KindService
@@ -87,13 +90,12 @@ class Services:
 
 def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     """The services of one process, closed with `stack`."""
-    settings, database, clock = ground.settings, ground.database, ground.clock
-    waker = ArqWaker(settings.queue_url or ground.redis_url)
+    database, clock = ground.database, ground.clock
+    waker = ArqWaker(ground.settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
-    profiles = _profiles(ground, segments)
-    listing = make_lists(ground, stating, rules, profiles)
+    listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments))
     return Services(
         clock=clock,
         privacy=ground.privacy,
@@ -105,6 +107,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         profiles=profiles,
         stating=stating,
         identities=_identities(ground, profiles, segments),
+        accounts=_accounts(ground),
         segments=segments,
         recommendations=listing.recommendations,
         kinds=listing.kinds,
@@ -168,6 +171,11 @@ def _identities(ground: Ground, profiles: ProfileService, segments: SegmentServi
         ground.privacy.policy_version,
         ground.clock,
     )
+
+
+def _accounts(ground: Ground) -> AccountService:
+    store = PostgresAccountStore(ground.database, ground.outbox)
+    return AccountService(store, ground.directory, ground.privacy, ground.keys, ground.publisher, ground.clock)
 
 
 def _adaptation(ground: Ground) -> AdaptationService:

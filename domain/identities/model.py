@@ -39,6 +39,7 @@ MOVED: Final = (
     MovedTable("user_ab_tests", ("test_id", "phase")),
     MovedTable("user_interest", ("item_id",)),
     MovedTable("user_adaptations", (), ("choices_sealed",)),
+    MovedTable("user_accounts", (), ("attributes_sealed",)),
 )
 """What belongs to the history; a new table about people is declared here, or is among `KEPT`."""
 

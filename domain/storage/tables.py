@@ -244,3 +244,17 @@ class GenerationPoolRow(Model):
 
     class Meta:
         table = "generation_pools"
+
+
+class AccountTombstoneRow(Model):
+    """A deletion that was told of, under the keyed hash of an id."""
+
+    tenant_id = fields.CharField(max_length=256, primary_key=True)
+    identity_hash = fields.BinaryField()
+    revision = fields.BigIntField()
+    deleted_at = fields.DatetimeField()
+    unfinished: fields.Field[list[Any]] = ArrayField(element_type="uuid")
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "account_tombstones"

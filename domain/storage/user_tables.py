@@ -263,6 +263,19 @@ class IdentityMergeRow(Model):
         table = "identity_merges"
 
 
+class UserAccountRow(Model):
+    """What the user management service says of a user."""
+
+    subject_id = fields.UUIDField(primary_key=True)
+    tenant_id = fields.TextField()
+    revision = fields.BigIntField()
+    attributes_sealed = fields.BinaryField()
+    synced_at = fields.DatetimeField()
+
+    class Meta:
+        table = "user_accounts"
+
+
 class DataKeyRow(Model):
     """A person's data key, wrapped by a key-encryption key."""
 

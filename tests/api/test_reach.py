@@ -124,6 +124,11 @@ MUTATIONS: tuple[tuple[str, dict[str, Any] | None, Scope], ...] = (
     ),
     (UPSERT, {"items": []}, Scope.CATALOG_WRITE),
     (
+        f"mutation M($input: SyncUsersInput!) {{ syncUsers(input: $input) {PROBLEM} }}",
+        {"users": [{"userId": ANNA, "revision": 1}]},
+        Scope.USERS_SYNC,
+    ),
+    (
         f"mutation M($input: ImportItemsInput!) {{ importItems(input: $input) {PROBLEM} }}",
         {"items": [{"itemId": "!", "kind": "STYLE", "title": "T"}]},
         Scope.CATALOG_WRITE,

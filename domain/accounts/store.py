@@ -1,0 +1,147 @@
+"""Accounts in Postgres, and the deletion of everything that is kept of a person."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from domain.caching.store import note_change
+from domain.identities.model import MOVED, Busy
+from domain.ids import SubjectId, TenantId
+from domain.interest.store import InterestCounter
+from domain.privacy.store import locked_subjects
+from domain.realtime.model import UpdateKind
+from domain.realtime.store import Outbox
+from domain.storage.postgres import Database
+
+ABOUT_PEOPLE: Final = (*(table.name for table in MOVED), "user_sessions", "user_profiles", "user_segments")
+"""Tables whose rows are about one person and go with them; receipts of what they agreed to stay, without a name."""
+
+_TOMBSTONES = """
+    SELECT identity_hash, revision FROM account_tombstones
+    WHERE tenant_id = $1 AND identity_hash = ANY($2::bytea[])"""
+
+# The rows are locked as they are read, so that of two processes the later one sees what the other wrote.
+_HELD = """
+    SELECT subject_id, revision FROM user_accounts WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) FOR UPDATE"""
+
+_KEEP = """
+    INSERT INTO user_accounts AS held (tenant_id, subject_id, revision, attributes_sealed, synced_at)
+    SELECT $1, x.subject_id, x.revision, x.sealed, $5::timestamptz
+    FROM unnest($2::uuid[], $3::bigint[], $4::bytea[]) AS x (subject_id, revision, sealed)
+    ON CONFLICT (subject_id) DO UPDATE SET
+        revision = excluded.revision, attributes_sealed = excluded.attributes_sealed, synced_at = excluded.synced_at
+    WHERE held.revision < excluded.revision"""
+
+_READ = """
+    SELECT subject_id, revision, attributes_sealed, synced_at FROM user_accounts
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
+
+_REMEMBER = """
+    INSERT INTO account_tombstones AS held (tenant_id, identity_hash, revision, deleted_at, unfinished)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (tenant_id, identity_hash) DO UPDATE SET
+        revision = greatest(held.revision, excluded.revision), deleted_at = excluded.deleted_at,
+        unfinished = held.unfinished || excluded.unfinished"""
+
+_HOLD_EVENTS = """
+    SELECT 1 FROM user_behavior_events WHERE tenant_id = $1 AND subject_id = $2 FOR UPDATE NOWAIT"""
+
+_BURY = """
+    UPDATE subjects SET erased_at = $3, collects = false, trains = false, external_id_sealed = ''
+    WHERE tenant_id = $1 AND subject_id = $2"""
+
+
+class PostgresAccountStore:
+    """The tables of accounts, as an `AccountStore`."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database = database
+        self._outbox = outbox
+
+    async def tombstones(self, tenant: TenantId, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """The revision of the deletion behind each identity hash, where there was one."""
+        async with self._database.transaction(tenant) as tx:
+            rows = await tx.rows(_TOMBSTONES, tenant, list(hashes))
+        return {bytes(row["identity_hash"]): row["revision"] for row in rows}
+
+    async def keep(
+        self, tenant: TenantId, sealed: Mapping[SubjectId, tuple[int, bytes]], at: datetime
+    ) -> dict[SubjectId, int]:
+        """Keep what is above the held revision, and answer with the revisions that were held before."""
+        subjects = sorted(sealed)
+        async with self._database.transaction(tenant, subjects) as tx:
+            await locked_subjects(tx, tenant, subjects)
+            held = {SubjectId(row["subject_id"]): row["revision"] for row in await tx.rows(_HELD, tenant, subjects)}
+            new = [subject for subject in subjects if sealed[subject][0] > held.get(subject, -1)]
+            revisions, bodies = [sealed[subject][0] for subject in new], [sealed[subject][1] for subject in new]
+            await tx.execute(_KEEP, tenant, new, revisions, bodies, at)
+            await note_change(tx, tenant, new)
+        return held
+
+    async def read(
+        self, tenant: TenantId, subjects: Sequence[SubjectId]
+    ) -> dict[SubjectId, tuple[int, bytes, datetime]]:
+        """Revision, sealed account and when it was applied, of those who have one."""
+        async with self._database.transaction(tenant, subjects) as tx:
+            rows = await tx.rows(_READ, tenant, list(subjects))
+        return {
+            SubjectId(row["subject_id"]): (row["revision"], bytes(row["attributes_sealed"]), row["synced_at"])
+            for row in rows
+        }
+
+    async def bury(
+        self, tenant: TenantId, identity_hash: bytes, subject: SubjectId | None, revision: int, at: datetime
+    ) -> int | None:
+        """Delete what is kept of a person, unless their account is at that revision or above; one transaction."""
+        people = () if subject is None else (subject,)
+        try:
+            async with self._database.transaction(tenant, people) as tx:
+                await locked_subjects(tx, tenant, people)
+                for row in await tx.rows(_HELD, tenant, list(people)):
+                    if row["revision"] >= revision:
+                        return int(row["revision"])
+                await tx.execute(_REMEMBER, tenant, identity_hash, revision, at, list(people))
+                if subject is None:
+                    return None
+                await tx.rows(_HOLD_EVENTS, tenant, subject)
+                await InterestCounter().forget(tx, tenant, subject)
+                for table in ABOUT_PEOPLE:
+                    await tx.execute(
+                        f"DELETE FROM {table} WHERE tenant_id = $1 AND subject_id = $2",  # noqa: S608  # a constant
+                        tenant,
+                        subject,
+                    )
+                await tx.execute(
+                    "UPDATE outbox SET body_sealed = '' WHERE tenant_id = $1 AND subject_id = $2", tenant, subject
+                )
+                await self._outbox.announce(tx, tenant, subject, UpdateKind.ERASED, b"")
+                await tx.execute(
+                    "DELETE FROM subject_identities WHERE tenant_id = $1 AND subject_id = $2", tenant, subject
+                )
+                await tx.execute(_BURY, tenant, subject, at)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            raise Busy("This user is being learned from at this moment.", retry_after_seconds=1) from error
+        return None
+
+    async def unfinished(self, tenant: TenantId, identity_hash: bytes) -> list[SubjectId]:
+        """The people behind a deletion whose key may still be there."""
+        async with self._database.transaction(tenant) as tx:
+            found = await tx.value(
+                "SELECT unfinished FROM account_tombstones WHERE tenant_id = $1 AND identity_hash = $2",
+                tenant,
+                identity_hash,
+            )
+        return [SubjectId(subject) for subject in found or ()]
+
+    async def finish(self, tenant: TenantId, identity_hash: bytes, at: datetime) -> None:
+        """Note that their keys are destroyed."""
+        async with self._database.transaction(tenant) as tx:
+            await tx.execute(
+                "UPDATE account_tombstones SET unfinished = '{}', finished_at = $3 "
+                "WHERE tenant_id = $1 AND identity_hash = $2",
+                tenant,
+                identity_hash,
+                at,
+            )
