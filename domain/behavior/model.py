@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from domain.errors import ValidationFailed
@@ -43,6 +43,10 @@ class InteractionAction(StrEnum):
     DISMISSED = "dismissed"
     SNOOZED = "snoozed"
     RESTORED = "restored"
+
+
+TAKEN: Final = (InteractionAction.CLICKED, InteractionAction.USED, InteractionAction.LIKED)
+"""What says that somebody took an item of a list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.behavior.model import Backlog, ExploredPlace, Interaction, InteractionAction, TrainingRow
+from domain.behavior.model import TAKEN, Backlog, ExploredPlace, Interaction, TrainingRow
 from domain.behavior.served import TakenList
 from domain.behavior.service import Appended, Report, SealedEvent, SealedFeedback, SealedSession
 from domain.errors import ConsentRequired
@@ -16,9 +16,7 @@ from domain.storage.postgres import Database, Isolation, Transaction
 ATTRIBUTION: Final = timedelta(minutes=30)
 """What is done with a list within this time is put down to it."""
 
-SUCCESSES: Final = [
-    action.value for action in (InteractionAction.CLICKED, InteractionAction.USED, InteractionAction.LIKED)
-]
+SUCCESSES: Final = [action.value for action in TAKEN]
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
 LOCK_COLLECTING = """

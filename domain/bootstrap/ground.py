@@ -14,6 +14,7 @@ from domain.catalog.service import CatalogService
 from domain.catalog.store import PostgresCatalogStore
 from domain.clock import Clock
 from domain.ids import SubjectId, TenantId
+from domain.measurement.counters import OutcomeMetrics
 from domain.models.metrics import ModelMetrics
 from domain.models.service import ModelRegistry
 from domain.models.signature import ModelSigner
@@ -47,6 +48,7 @@ class Ground:
     redis: RedisStore
     redis_url: str
     registry: CollectorRegistry
+    outcomes: OutcomeMetrics
     outbox: Outbox
     publisher: OutboxPublisher
     directory: SubjectDirectory
@@ -66,11 +68,9 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
     stack.push_async_callback(redis.close)
     outbox, streams, metrics = Outbox(database, clock), RedisStreams(redis), RealtimeMetrics(registry)
     publisher = OutboxPublisher(outbox, streams, metrics)
-    policy = _policy(settings)
     keys = DataKeys(PostgresVault(vault), _key_management(settings), clock)
-    directory = SubjectDirectory(
-        PostgresDirectory(database), keys, derived(settings, "identity hash"), clock, policy.beginning
-    )
+    policy, hashing = _policy(settings), derived(settings, "identity hash")
+    directory = SubjectDirectory(PostgresDirectory(database), keys, hashing, clock, policy.beginning)
     bus = _bus(settings, redis, streams, outbox, keys, metrics)
     if bus is not None:
         stack.push_async_callback(bus.close)
@@ -81,6 +81,7 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
         redis=redis,
         redis_url=redis_url,
         registry=registry,
+        outcomes=OutcomeMetrics(registry),
         outbox=outbox,
         publisher=publisher,
         directory=directory,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from domain.bootstrap.ground import Ground
 from domain.interest.service import InterestService
 from domain.interest.store import PostgresInterestStore
+from domain.measurement.counters import CountedExposures
 from domain.profiles.service import ProfileService
 from domain.profiles.stating import StatingService
 from domain.recommendations.drafting import Drafting
@@ -38,7 +39,8 @@ def make_lists(ground: Ground, stating: StatingService, rules: RuleService, prof
     readers = Readers(store, ground.directory, stating, ground.clock, ml_enabled=ground.settings.ml_enabled)
     grounds = Grounds(ground.catalog, ground.models, rules, interest)
     drafting = Drafting(readers, ground.cache, ground.settings.exploration_share)
-    recommendations = RecommendationService(store, readers, grounds, drafting, ground.clock)
+    exposures = CountedExposures(store, ground.outcomes)
+    recommendations = RecommendationService(exposures, readers, grounds, drafting, ground.clock)
     return Listing(
         recommendations,
         KindService(recommendations, profiles),

@@ -28,6 +28,7 @@ from domain.interest.service import InterestService
 from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
+from domain.measurement.counters import CountedLog
 from domain.measurement.service import MeasurementService
 from domain.measurement.store import PostgresMeasurementStore
 from domain.models.service import ModelRegistry
@@ -132,7 +133,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
 
 def _behavior(ground: Ground) -> BehaviorService:
     return BehaviorService(
-        PostgresBehaviorStore(ground.database, ground.outbox),
+        CountedLog(PostgresBehaviorStore(ground.database, ground.outbox), ground.outcomes),
         ground.privacy,
         ground.keys,
         ground.catalog,

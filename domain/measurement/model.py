@@ -15,6 +15,15 @@ _Z: Final = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
 
 
+SCALES: Final = (5.0, 10.0, 100.0)
+"""Scales of ratings; a rating is taken to be on the smallest that holds it."""
+
+
+def scaled_rating(rating: float) -> float:
+    """A rating of at least 0 as a part of its scale, 0 to 1."""
+    return rating / next((scale for scale in SCALES if rating <= scale), rating)
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """How many of how many.

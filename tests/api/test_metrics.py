@@ -140,3 +140,41 @@ async def test_without_agreement_nothing_personal_is_told(how: str, room: RestRo
         await privacy.update_settings(room.tenant, UserId(ANNA), level=PrivacyLevel.STRICT, evidence=AGREED)
     assert await both(room, anna) == nothing
     assert nothing["usedData"]["categories"] == []
+
+
+async def counted(room: RestRoom) -> dict[str, float]:
+    """What `/metrics` says of outcomes."""
+    async with room.caller(ANNA) as client:
+        text = (await client.get("http://test/metrics")).text
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("personalization_"))
+    return {name.removeprefix("personalization_"): float(value) for name, value in lines}
+
+
+async def test_everybody_together_is_told_to_prometheus(room: RestRoom, anna: Graph) -> None:
+    before = await counted(room)
+    recommendation, items = await listed(anna)
+    await act(anna, items[0], "CLICKED", recommendation)
+    await act(anna, items[1], "VIEWED", recommendation)
+    await act(anna, items[2], "USED")
+    for rating, sentiment in ((4.0, "POSITIVE"), (80.0, "NEGATIVE"), (None, "NEUTRAL")):
+        feedback = {"type": "visual", "sentiment": sentiment, "rating": rating}
+        await anna.ask(SAY, input={"userId": ANNA, "feedback": feedback})
+    after = await counted(room)
+    grown = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
+    told = {name: value for name, value in grown.items() if name.startswith(("recommendation_places", "feedback"))}
+    assert told == {
+        "recommendation_places_shown_total": 5.0,
+        'recommendation_places_taken_total{action="clicked"}': 1.0,
+        'feedback_total{sentiment="positive"}': 1.0,
+        'feedback_total{sentiment="negative"}': 1.0,
+        'feedback_total{sentiment="neutral"}': 1.0,
+        "feedback_rated_total": 2.0,
+        "feedback_ratings_total": pytest.approx(1.6),
+    }
+
+
+async def test_strangers_are_not_counted(room: RestRoom) -> None:
+    before = await counted(room)
+    await caller(room.app, room.tenant, "stranger").ask(LIST, user="stranger")
+    name = "recommendation_places_shown_total"
+    assert (await counted(room)).get(name) == before.get(name)
