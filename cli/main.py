@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Train a tenant's model, compare it with the one that serves, and publish it unless it is worse.",
     ),
     "evaluate": ("cli.evaluate", "Measure recommendations on a data set."),
+    "assign": ("cli.assign", "Say who gets which variation of an experiment."),
     "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),
