@@ -22,6 +22,7 @@ def main() -> int:
         ["benchmarks.start_up"],
         ["benchmarks.live_updates"],
         ["benchmarks.sockets"],
+        ["benchmarks.http_api"],
         ["benchmarks.training"],
     ]
     if folder:

@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import redis.asyncio
 from websockets.asyncio.client import ClientConnection, connect
@@ -120,8 +121,10 @@ def _quantile(values: Sequence[float], percent: int) -> float:
 
 
 @asynccontextmanager
-async def api_server(settings: Settings) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """The address of an API process of its own, and the process."""
+async def api_server(
+    settings: Settings, more: Mapping[str, object] = MappingProxyType({})
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """The address of an API process of its own, and the process; `more` names further settings."""
     port = free_port()
     given = {
         "DATABASE_URL": settings.database_url,
@@ -131,6 +134,7 @@ async def api_server(settings: Settings) -> AsyncIterator[tuple[str, asyncio.sub
         "SECRET": SECRET,
         "JWT_SECRET": SECRET,
         "LOG_LEVEL": "ERROR",
+        **more,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PERSONALIZATION_")}
     environment = kept | {f"PERSONALIZATION_{name}": str(value) for name, value in given.items()}
