@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "evaluate": ("cli.evaluate", "Measure recommendations on a data set."),
     "assign": ("cli.assign", "Say who gets which variation of an experiment."),
+    "analyze": ("cli.analyze", "Compute what came of an experiment from numbers that you have."),
     "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),

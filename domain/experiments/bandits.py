@@ -1,0 +1,117 @@
+"""Who is shown what while it is being learned: allocation of traffic, and what a proposed policy would have earned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import ValidationFailed
+
+Floats = NDArray[np.float64]
+
+
+def with_floor(weights: Sequence[float], floor: float) -> list[float]:
+    """Explore each arm with `floor` at least, adding to all alike: f + (1 - K f) w; equal shares if K f >= 1."""
+    arms = len(weights)
+    if arms * floor >= 1.0:
+        return [1.0 / arms] * arms
+    return [floor + (1.0 - arms * floor) * weight for weight in weights]
+
+
+def ucb1(counts: Sequence[int], rewards: Sequence[float]) -> list[float]:
+    """Mean and optimism of each arm (Auer, Cesa-Bianchi, Fischer, Machine Learning 47, 2002).
+
+    Args:
+        counts: how often each arm was shown, at least once.
+        rewards: the sum of what each earned, 0 to 1 a time.
+    """
+    if len(counts) != len(rewards):
+        raise ValidationFailed("there are as many rewards as counts", field="rewards")
+    shown = np.asarray(counts, dtype=np.float64)
+    index = np.asarray(rewards, dtype=np.float64) / shown + np.sqrt(2.0 * np.log(shown.sum()) / shown)
+    return [float(one) for one in index]
+
+
+def inverse_gap_weights(scores: Sequence[float], gamma: float, floor: float) -> list[float]:
+    """The less an arm's score falls short of the best, the more it is shown.
+
+    Source: Simchi-Levi, Xu, "Bypassing the Monster" (Mathematics of Operations Research 47, 2022); each arm gets
+    `floor` / K at least, and the best what is left.
+    """
+    arms, best = len(scores), max(range(len(scores)), key=lambda arm: scores[arm])
+    shares = [max(floor / arms, 1.0 / (arms + gamma * (scores[best] - score))) for score in scores]
+    shares[best] = 1.0 - sum(share for arm, share in enumerate(shares) if arm != best)
+    return shares
+
+
+def linucb(
+    contexts: Floats, actions: NDArray[np.int64], rewards: Floats, query: Floats, alpha: float, ridge: float
+) -> Floats:
+    """Upper bounds of each arm's reward, float64[queries, arms] (Li, Chu, Langford, Schapire, WWW 2010, disjoint).
+
+    Args:
+        contexts: float64[rounds, features].
+        actions: int64[rounds], the arm that was shown.
+        rewards: float64[rounds].
+        query: float64[queries, features].
+        alpha: how much optimism.
+        ridge: the penalty on the weights.
+    """
+    bounds = np.empty((len(query), int(actions.max()) + 1))
+    for arm in range(bounds.shape[1]):
+        seen = contexts[actions == arm]
+        inverse = np.linalg.inv(ridge * np.eye(contexts.shape[1]) + seen.T @ seen)
+        theta = inverse @ seen.T @ rewards[actions == arm]
+        bounds[:, arm] = query @ theta + alpha * np.sqrt(np.einsum("qf,fg,qg->q", query, inverse, query))
+    return bounds
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyValue:
+    """What a policy would have earned a round, by several estimators.
+
+    Attributes:
+        ips: inverse propensity scores; `ips_se` its standard error.
+        snips: the same, divided by the sum of weights.
+        dm: by the reward model alone.
+        dr: doubly robust; `sndr` with weights divided by their sum.
+        ess: how many rounds the weights are worth.
+    """
+
+    ips: float
+    ips_se: float
+    snips: float
+    dm: float
+    dr: float
+    sndr: float
+    ess: float
+
+
+def policy_value(
+    actions: NDArray[np.int64], rewards: Floats, propensities: Floats, policy: Floats, model: Floats
+) -> PolicyValue:
+    """Off-policy evaluation from logged propensities (Dudik, Langford, Li, ICML 2011; Swaminathan, Joachims, 2015).
+
+    Args:
+        actions: int64[rounds].
+        rewards: float64[rounds].
+        propensities: float64[rounds], in (0, 1]: how likely the logged action was.
+        policy: float64[rounds, arms], how likely the proposed policy takes each.
+        model: float64[rounds, arms], expected rewards.
+    """
+    rounds = np.arange(len(actions))
+    weights = policy[rounds, actions] / propensities
+    if weights.sum() == 0.0:
+        raise ValidationFailed("the policy never takes what was logged, so nothing is known of it", field="pi_e")
+    earned, by_model = weights * rewards, (policy * model).sum(axis=1)
+    beyond = weights * (rewards - model[rounds, actions])
+    return PolicyValue(
+        ips=float(earned.mean()),
+        ips_se=float(earned.std(ddof=1) / np.sqrt(len(rounds))),
+        snips=float(earned.sum() / weights.sum()),
+        dm=float(by_model.mean()),
+        dr=float((by_model + beyond).mean()),
+        sndr=float(by_model.mean() + beyond.sum() / weights.sum()),
+        ess=float(weights.sum() ** 2 / (weights**2).sum()),
+    )
