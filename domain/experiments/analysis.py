@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final
 
+import numpy as np
 from pydantic import ValidationError
 
 from domain.errors import ValidationFailed
@@ -65,8 +66,10 @@ class Analyst:
         case = _read(KINDS[kind], inputs)
         name = {"id": question["id"]} if "id" in question else {}
         try:
-            result = _finite(case.result())
-        except (OverflowError, ZeroDivisionError):
+            # What overflows becomes null; what a solver or an inverse cannot do with such numbers is a ValueError.
+            with np.errstate(all="ignore"):
+                result = _finite(case.result())
+        except (ArithmeticError, ValueError):
             raise ValidationFailed("these numbers are beyond what can be computed with", field="inputs") from None
         if isinstance(question.get("id"), str):
             self._asked[question["id"]] = inputs

@@ -15,6 +15,9 @@ from domain.experiments.case import Case, Chance, Count, Positive, Result
 BEST = "the probability to be best, by quadrature"
 STATIONARY = "rewards do not change with time"
 
+MAX_ARMS = 1000
+
+Arm = Annotated[int, Field(ge=0, lt=MAX_ARMS)]
 Rows = Annotated[list[list[float]], Field(min_length=1)]
 Numbers = Annotated[list[float], Field(min_length=1)]
 
@@ -110,7 +113,7 @@ class LinUcb(Case):
     assumptions: ClassVar[tuple[str, ...]] = ("rewards are linear in the context", STATIONARY)
 
     contexts: Rows
-    actions: Annotated[list[Count], Field(min_length=1)]
+    actions: Annotated[list[Arm], Field(min_length=1)]
     rewards: Numbers
     alpha: Annotated[float, Field(ge=0.0)]
     l2_lambda: Positive = 1.0

@@ -26,6 +26,9 @@ from domain.experiments.effects import (
 )
 from domain.experiments.sequential import DEFAULT_N_STAR, always_valid_interval, always_valid_p
 
+EXACT_UNITS = 10_000_000
+"""Beyond so many units Fisher's test is only made where it decides: it takes seconds, and agrees with the z test."""
+
 INDEPENDENT = "units are independent of each other, and each is in one arm"
 ONE_LOOK = "the time of this look was chosen beforehand; the sequential interval may be looked at any time"
 
@@ -54,16 +57,17 @@ class TwoProportion(Case):
         return exact if smallest_expected(*self._arms()) < EXPECTED_CELL else self.method
 
     def result(self) -> Result:
-        """`p` is the one that the method stands for."""
+        """`p` is the one that the method stands for; `p_fisher` is null for very many units that need no exact test."""
         control, treatment = self._arms()
         diff, z = treatment.rate - control.rate, pooled_z(control, treatment)
         se = sqrt(control.squared_error + treatment.squared_error)
         half = float(stats.norm.ppf(1.0 - self.alpha / 2.0)) * se
-        exact = fisher(control, treatment)
+        few = smallest_expected(control, treatment) < EXPECTED_CELL
+        exact = fisher(control, treatment) if few or control.n + treatment.n <= EXACT_UNITS else None
         return {
             "diff": diff,
             "lift": treatment.rate / control.rate - 1.0 if control.x else None,
-            "p": exact if smallest_expected(control, treatment) < EXPECTED_CELL else two_sided(z),
+            "p": exact if few else two_sided(z),
             "z_pooled": z,
             "p_pooled": two_sided(z),
             "z_unpooled": diff / se if se else None,

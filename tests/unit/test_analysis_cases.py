@@ -14,6 +14,8 @@ CASES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "experi
 DRAWN = {"gbstats_mc_10k", "best_arm_mc"}
 """What the reference drew by chance."""
 
+HUGE = {"n": 9, "sum": 1e200, "sum_squares": 1e300}
+FAR = {"y": [1e300, 1], "x": [1, 2]}
 PROPORTION = {"kind": "two_proportion", "control": {"x": 120, "n": 1000}, "treatment": {"x": 150, "n": 1000}}
 
 
@@ -77,6 +79,23 @@ def test_a_line_in_is_a_line_out() -> None:
     assert (first["id"], first["kind"], second["kind"]) == ("a", "two_proportion", "ucb1_index")
     # sqrt(2 ln 2) by hand, after Auer et al. 2002.
     assert second["ucb1"] == pytest.approx([1.1774100225154747, 2.1774100225154747])
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"kind": "linucb_disjoint", "contexts": [[1]], "actions": [10**12], "rewards": [1], "alpha": 1, "query": [[1]]},
+        {"kind": "sample_size_mean", "cohen_d": 0.2, "ratio": 1e300},
+        {"kind": "welch_t", "control": HUGE, "treatment": HUGE},
+        {"kind": "cuped_mean", "raw": {"control": FAR, "treatment": FAR}},
+    ],
+)
+def test_extreme_numbers_are_answered_or_refused_in_one_line(question: dict[str, Any]) -> None:
+    shown = run(question)
+    assert shown.exit_code in (0, 2)
+    assert (shown.stdout + shown.stderr).count("\n") == 1
+    if shown.exit_code == 2:
+        assert shown.stderr.startswith("VALIDATION: line 1")
 
 
 def test_a_table_for_people() -> None:
