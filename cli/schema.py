@@ -34,6 +34,8 @@ def command(check: bool, release: bool, path: Path) -> None:
     Example:
       personalization schema --check
     """
+    if check and release:
+        raise click.UsageError("--check writes nothing, so --release cannot be meant beside it")
     fresh, written = export(), RELEASED if release else path
     if not check:
         written.write_text(fresh, encoding="utf-8")
@@ -50,7 +52,9 @@ def command(check: bool, release: bool, path: Path) -> None:
 
 def _require_announced(fresh: str) -> None:
     promised = _text(RELEASED)
-    silent = unannounced(breaks(promised, fresh), _text(CHANGELOG)) if promised else []
+    if not promised:
+        raise Conflict(f"{RELEASED} is missing; run: personalization schema --release")
+    silent = unannounced(breaks(promised, fresh), _text(CHANGELOG))
     for one in silent:
         click.echo(f"- Breaking: `{one.about}`: {one.what}")
     if silent:

@@ -104,7 +104,7 @@ class AccountQuery:
         self,
         info: Info,
         user_ids: Annotated[list[str], strawberry.argument(description="1 to 100 users.")],
-    ) -> list[UserAccount]:
+    ) -> list[UserAccount] | None:
         """Accounts."""
         if not 1 <= len(user_ids) <= MOST_USERS:
             raise ValidationFailed(f"1 to {MOST_USERS} users", field="userIds")

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +20,15 @@ from graphql_api.rest.problems import problem
 _DESCRIBED_FOR = {"Cache-Control": "public, max-age=300"}
 
 
+class Anything(StringConvertor):
+    """A part of a path that may hold slashes, and line feeds, which the framework's own pattern leaves out."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("anything", Anything())
+
+
 def rest_routes(*, graphql_path: str = "/graphql") -> list[Route]:
     """Every route below `paths.PREFIX`; whatever else is asked for there is answered with a problem.
 
@@ -30,9 +40,11 @@ def rest_routes(*, graphql_path: str = "/graphql") -> list[Route]:
     document = openapi.document(OPERATIONS, paths.PREFIX)
     return [
         *(
-            # A user id may hold a slash, which reaches the route decoded.
+            # A user id may hold a slash or a line feed, which reach the route decoded.
             Route(
-                paths.PREFIX + path.replace("}", ":path}"), Endpoint(operations, graphql_path), name=operations[0].name
+                paths.PREFIX + path.replace("}", ":anything}"),
+                Endpoint(operations, graphql_path),
+                name=operations[0].name,
             )
             for path, operations in _by_path(OPERATIONS)
         ),
@@ -44,7 +56,7 @@ def rest_routes(*, graphql_path: str = "/graphql") -> list[Route]:
             "text/html",
             {"Content-Security-Policy": docs_page.CONTENT_SECURITY_POLICY},
         ),
-        Route(paths.PREFIX + "/{rest:path}", _unknown, name="unknown"),
+        Route(paths.PREFIX + "/{rest:anything}", _unknown, name="unknown"),
     ]
 
 

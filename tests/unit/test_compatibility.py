@@ -58,8 +58,10 @@ def schema(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_refuses_what_nobody_announced(tmp_path: Path) -> None:
     (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n")
-    assert schema("--release", folder=tmp_path).returncode == 0
     assert schema(folder=tmp_path).returncode == 0
+    assert "schema.released.graphql is missing" in schema("--check", folder=tmp_path).stderr
+    assert schema("--check", "--release", folder=tmp_path).returncode == 2
+    assert schema("--release", folder=tmp_path).returncode == 0
     assert schema("--check", folder=tmp_path).returncode == 0
     promised = tmp_path / "schema.released.graphql"
     promised.write_text(promised.read_text() + "\ntype Forgotten {\n  text: String\n}\n")
