@@ -8,7 +8,7 @@ UP_ARGS = $(if $(PORT),--port $(PORT)) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) 
 export PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format schema bench figures audit drill-fresh-clone lock clean
+.PHONY: help run test check format client schema bench figures audit drill-fresh-clone lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(VENV)/.installed-dev ## Check format, lint, types, import contracts and
 format: $(VENV)/.installed-dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+client: $(VENV)/.installed-dev ## Write the typed methods of clients/python from its operations and the schema
+	$(BIN)/python -m clients.generate
 
 schema: $(VENV)/.installed-dev ## Write schema.graphql from the code
 	$(BIN)/personalization schema
