@@ -15,23 +15,23 @@ INSTALL_SECONDS = 120.0
 RUN_SECONDS = 120.0
 
 
-def node_or_skip() -> str:
-    """The path of Node, once the locked packages are there; without Node or its packages the test is skipped."""
+def node_or_skip(folder: Path = HERE) -> str:
+    """The path of Node, once a folder's locked packages are there; without Node or its packages the test is skipped."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("Node and npm are not installed")
-    with (HERE / ".lock").open("w") as lock:
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp, wanted = HERE / "node_modules" / ".installed", (HERE / "package-lock.json").read_text()
+        stamp, wanted = folder / "node_modules" / ".installed", (folder / "package-lock.json").read_text()
         if not stamp.exists() or stamp.read_text() != wanted:
-            _install(npm)
+            _install(npm, folder)
             stamp.write_text(wanted)
     return node
 
 
-def _install(npm: str) -> None:
+def _install(npm: str, folder: Path) -> None:
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    ran = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if ran.returncode != 0:
         pytest.skip(f"npm packages cannot be installed here: {ran.stderr.strip().splitlines()[-1:]}")
 

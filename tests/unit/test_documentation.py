@@ -11,7 +11,8 @@ from cli.main import COMMANDS, main
 from domain.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GUIDES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if "node_modules" not in path.parts]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *GUIDES]
 
 
 def settings_table() -> str:
