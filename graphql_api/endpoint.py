@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import orjson
@@ -27,7 +28,7 @@ from graphql_api.auth import Principal
 from graphql_api.context import AppOptions, GraphQLContext
 from graphql_api.documents import TrustedDocuments
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
-from graphql_api.events import event_stream
+from graphql_api.events import PreferredEvents, event_stream
 from graphql_api.measurement import OperationMetrics
 from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, REFUSED, SocketAdapter, SocketHandler, acknowledge
 
@@ -58,6 +59,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
 
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
+    stream_transport_classes_by_protocol = MappingProxyType({GRAPHQL_SSE_PROTOCOL: PreferredEvents})
 
     def __init__(
         self, schema: BaseSchema, options: AppOptions, metrics: OperationMetrics, documents: TrustedDocuments

@@ -12,16 +12,30 @@ from typing import Final
 import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
+from strawberry.http.streaming import SSETransport
 
 from domain.bootstrap import Services
 from graphql_api.auth import Principal
 from graphql_api.context import GraphQLContext
 from graphql_api.socket import SEND_SECONDS, ending_of
 
+EVENT_STREAM: Final = "text/event-stream"
+JSON_TYPES: Final = frozenset({"application/json", "application/graphql-response+json"})
 HEADERS: Final = MappingProxyType({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 """Proxies shall neither keep a stream nor hold it back."""
 
 log = structlog.get_logger(__name__)
+
+
+class PreferredEvents(SSETransport):
+    """Events for whoever prefers them: clients that name every media type they can read name JSON first."""
+
+    def accepts(self, accept: str) -> bool:
+        """Whether `Accept` names event streams, and no JSON before them."""
+        named = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+        if EVENT_STREAM not in named:
+            return False
+        return not any(name in JSON_TYPES for name in named[: named.index(EVENT_STREAM)])
 
 
 class EventStream(StreamingResponse):

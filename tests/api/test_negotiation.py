@@ -70,6 +70,9 @@ async def test_data_that_is_null_was_executed_all_the_same(anna: Graph, monkeypa
         ("text/html, */*", JSON),
         (f"{NEGOTIATED}, application/json;q=0.9", NEGOTIATED),
         (f"{NEGOTIATED}; charset=utf-8, {JSON}; charset=utf-8", NEGOTIATED),
+        (f"{NEGOTIATED}, application/graphql+json, {JSON}, text/event-stream, multipart/mixed", NEGOTIATED),
+        (f"{JSON}, text/event-stream", JSON),
+        (f"text/event-stream, {JSON}", "text/event-stream"),
     ],
 )
 async def test_what_is_accepted_is_answered(accept: str, expected: str, anna: Graph) -> None:

@@ -48,7 +48,7 @@ const client = new Client({ url, exchanges: [fetchExchange], fetchOptions: { hea
 const live = createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, connectionParams: { authorization } });
 
 const agreed = await client.mutation(Agree, { input: { userId, granted: true, evidence: { policyVersion: '2026-01' } } });
-if (agreed.data?.recordConsent.__typename !== 'PrivacySettings') throw new Error(JSON.stringify(agreed));
+if (agreed.data?.recordConsent.__typename !== 'PrivacySettings') throw new Error(String(agreed.error ?? JSON.stringify(agreed.data)));
 
 const updates = live.iterate<FollowSubscription>({ query: print(Follow), variables: { userId, after: 'AAAAAAAAAAA' } });
 const learned = await client.mutation(Learn, {
