@@ -1,6 +1,6 @@
 """How long a committed event takes to a socket, beside a bare publication on the same Redis in the same run.
 
-    python -m benchmarks.live_updates [--json] [--sockets 20] [--rate 50] [--events 1000]
+    python -m benchmarks.live_updates [--json] [--sockets 20] [--rate 50] [--events 1000] [--batch 1]
 
 Ours: the transaction of `learn_preferences` has committed -> a WebSocket client of a real server process holds the
 update of `realtimeUpdates`; and, on its own line, from the call on, with checks, sealing and the commit. The floor:
@@ -21,7 +21,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +50,26 @@ FOLLOW = "subscription F($user: String!) { realtimeUpdates(userId: $user) { ... 
 WARM_UP_EVENTS = 100
 SETTLE_SECONDS = 5.0
 
+
+@dataclass(frozen=True)
+class Load:
+    """What is reported: so many events a second, in calls of so many."""
+
+    rate: float
+    events: int
+    batch: int
+
+    @property
+    def calls(self) -> int:
+        """How many calls there are."""
+        return self.events // self.batch
+
+    @property
+    def calls_a_second(self) -> float:
+        """How often one begins."""
+        return self.rate / self.batch
+
+
 committed_at: ContextVar[list[float] | None] = ContextVar("committed_at", default=None)
 
 
@@ -60,13 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sockets", type=int, default=20)
     parser.add_argument("--rate", type=float, default=50.0, help="events in a second")
     parser.add_argument("--events", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=1, help="events that one call reports; it causes one update")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="personalization-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         with EmbeddedPostgres(folder) as postgres, EmbeddedValkey(folder) as valkey:
             settings = settings_in(folder, postgres.owner_url, valkey.url)
-            figures = asyncio.run(_measured(settings, chosen.sockets, chosen.rate, chosen.events))
+            figures = asyncio.run(_measured(settings, chosen.sockets, Load(chosen.rate, chosen.events, chosen.batch)))
     if chosen.json:
         print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
     else:
@@ -89,7 +110,7 @@ def settings_in(folder: Path, database_url: str, redis_url: str) -> Settings:
     )
 
 
-async def _measured(settings: Settings, sockets: int, rate: float, events: int) -> list[Figure]:
+async def _measured(settings: Settings, sockets: int, load: Load) -> list[Figure]:
     await migrate_database(settings)
     people = [UserId(f"person-{n}") for n in range(sockets)]
     async with AsyncExitStack() as stack:
@@ -98,9 +119,9 @@ async def _measured(settings: Settings, sockets: int, rate: float, events: int) 
         for person in people:
             await services.privacy.record_consent(TENANT, person, OBSERVED_PURPOSES, granted=True, evidence=AGREED)
         address, _ = await stack.enter_async_context(api_server(settings))
-        ours = await _live(services, address, people, rate, events)
-        floor = await _bare(settings.redis_url or "", sockets, rate, events)
-    note = f"{sockets} sockets, {rate:g} events/s, {len(ours)} events"
+        ours = await _live(services, address, people, load)
+        floor = await _bare(settings.redis_url or "", sockets, load)
+    note = f"{sockets} sockets, {load.rate:g} events/s in calls of {load.batch}, {len(ours)} calls"
     from_commit = [received - committed for _, committed, received in ours]
     from_call = [received - called for called, _, received in ours]
     return [
@@ -169,7 +190,7 @@ def free_port() -> int:
 
 
 async def _live(
-    services: Services, address: str, people: Sequence[UserId], rate: float, events: int
+    services: Services, address: str, people: Sequence[UserId], load: Load
 ) -> list[tuple[float, float, float]]:
     """When each event was called for, committed, and held by its socket."""
     _note_commits(services)
@@ -179,7 +200,9 @@ async def _live(
     async def learn(person: UserId) -> None:
         called, times = time.perf_counter(), list[float]()
         committed_at.set(times)
-        receipt = await services.behavior.learn_preferences(TENANT, person, BehaviorData(actions=(Action("viewed"),)))
+        receipt = await services.behavior.learn_preferences(
+            TENANT, person, BehaviorData(actions=(Action("viewed"),) * load.batch)
+        )
         sent[person, receipt.version] = (called, times[0])
 
     async with AsyncExitStack() as stack:
@@ -187,9 +210,9 @@ async def _live(
             connection = await stack.enter_async_context(_subscribed(address, person))
             reading = asyncio.create_task(_read(connection, person, held))
             stack.callback(reading.cancel)
-        await _paced(WARM_UP_EVENTS, rate, lambda n: learn(people[n % len(people)]))
+        await _paced(WARM_UP_EVENTS, load.calls_a_second, lambda n: learn(people[n % len(people)]))
         sent.clear()
-        await _paced(events, rate, lambda n: learn(people[n % len(people)]))
+        await _paced(load.calls, load.calls_a_second, lambda n: learn(people[n % len(people)]))
         await asyncio.sleep(SETTLE_SECONDS)
     missing = sent.keys() - held.keys()
     assert not missing, f"{len(missing)} updates never arrived"
@@ -236,7 +259,7 @@ async def _read(connection: ClientConnection, person: UserId, held: dict[tuple[U
             held[person, json.loads(message)["payload"]["data"]["realtimeUpdates"]["version"]] = now
 
 
-async def _bare(url: str, channels: int, rate: float, events: int) -> list[float]:
+async def _bare(url: str, channels: int, load: Load) -> list[float]:
     """Seconds from PUBLISH to the message, for each event."""
     held: dict[int, float] = {}
     sent: dict[int, float] = {}
@@ -253,9 +276,9 @@ async def _bare(url: str, channels: int, rate: float, events: int) -> list[float
         await client.publish(f"floor-{n % channels}", str(n))
 
     reading = asyncio.create_task(read())
-    await _paced(WARM_UP_EVENTS, rate, say)
+    await _paced(WARM_UP_EVENTS, load.calls_a_second, say)
     sent.clear()
-    await _paced(events, rate, say)
+    await _paced(load.calls, load.calls_a_second, say)
     await asyncio.sleep(0.5)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)

@@ -85,6 +85,11 @@ class Bus:
 
         return TenantSubscription(join, self._multiplexer.leave, self._metrics)
 
+    async def position(self, tenant: TenantId, subject: SubjectId) -> Cursor:
+        """Where a person's published updates end at this moment. Raises `Unavailable`."""
+        topic = SubjectTopic(tenant, subject)
+        return Cursor((await self._catch_up.positions([topic]))[topic].published)
+
     async def recent(
         self, tenant: TenantId, subject: SubjectId, after: Cursor | None, limit: int
     ) -> list[Update | ResyncRequired]:

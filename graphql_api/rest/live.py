@@ -12,7 +12,7 @@ from starlette.responses import Response
 from domain.errors import DomainError, ValidationFailed
 from domain.realtime.model import Cursor, ResyncReason, ResyncRequired, UpdateKind
 from graphql_api.auth import Scope
-from graphql_api.events import plain_event_stream
+from graphql_api.events import EVENT_STREAM, PreferredEvents, plain_event_stream
 from graphql_api.following import Following, Happening, bus_of
 from graphql_api.rest.fields import AnswerPart
 from graphql_api.rest.operation import USER_ID, Call, NoBody, Operation, QueryParameter
@@ -21,7 +21,6 @@ from graphql_api.rest.problems import refused
 LONGEST_WAIT_SECONDS: Final = 30
 MOST_UPDATES: Final = 256
 HEARTBEAT_SECONDS: Final = 15.0
-EVENT_STREAM: Final = "text/event-stream"
 RESYNC: Final = "resync_required"
 
 
@@ -51,7 +50,7 @@ class RealtimeUpdatesAnswer(AnswerPart):
     """The updates after a cursor, in order."""
 
     updates: list[UpdateAnswer]
-    cursor: str | None = Field(description="Of the last update that is told, else the one that was given.")
+    cursor: str = Field(description="Where to go on from: of the last update that is told, if one is.")
 
 
 async def realtime_updates(call: Call, _body: NoBody) -> RealtimeUpdatesAnswer | Response:
@@ -63,14 +62,15 @@ async def realtime_updates(call: Call, _body: NoBody) -> RealtimeUpdatesAnswer |
     if _wants_stream(call):
         stream = _events(following, following.updates(subject, after))
         return plain_event_stream(call.principal, call.services, stream)
+    # What comes between the two looks is after this.
+    start = after or await bus.position(tenant, subject.subject_id)
     told: list[Happening] = [*await bus.recent(tenant, subject.subject_id, after, limit)]
     if not told and wait:
-        told = await _next(following.updates(subject, after), wait)
+        told = await _next(following.updates(subject, start), wait)
     for update in told:
         await following.require_allowed(update)
     answers = [UpdateAnswer.of(update) for update in told]
-    cursor = answers[-1].cursor if answers else None if after is None else str(after)
-    return RealtimeUpdatesAnswer(updates=answers, cursor=cursor)
+    return RealtimeUpdatesAnswer(updates=answers, cursor=answers[-1].cursor if answers else str(start))
 
 
 async def _next(updates: AsyncGenerator[Happening, None], seconds: int) -> list[Happening]:
@@ -114,7 +114,7 @@ def _event(update: Happening) -> str:
 
 
 def _wants_stream(call: Call) -> bool:
-    return call.request.method == "GET" and EVENT_STREAM in call.request.headers.get("accept", "")
+    return call.request.method == "GET" and PreferredEvents().accepts(call.request.headers.get("accept", ""))
 
 
 def _after(call: Call) -> Cursor | None:
@@ -154,7 +154,11 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         handle=realtime_updates,
         parameters=USER_ID,
         query=(
-            QueryParameter("after", "The last cursor received; absent for all that are held.", {"type": "string"}),
+            QueryParameter(
+                "after",
+                "The last cursor received; absent for all that are held, in a stream for those from now on.",
+                {"type": "string"},
+            ),
             QueryParameter(
                 "wait",
                 "How many seconds to wait for an update.",

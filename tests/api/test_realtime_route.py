@@ -113,6 +113,23 @@ async def test_who_waits_gets_the_next_update_when_it_comes(route: Route) -> Non
     assert update["cursor"] == str(Cursor(Cursor.parse(now).version + 1))
 
 
+async def test_what_comes_between_looking_and_waiting_is_told(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is held, and an update comes before the listener has begun."""
+    bus = route.room.services.bus
+    subject = await route.room.services.directory.resolve(route.room.tenant, UserId(ANNA))
+    assert bus is not None
+    assert subject is not None
+
+    async def late(*_arguments: Any) -> list[Any]:
+        await route.track()
+        await asyncio.sleep(0.3)
+        return []
+
+    monkeypatch.setattr(bus, "recent", late)
+    [update] = (await route.told(wait=5))["updates"]
+    assert update["version"] == subject.version + 1
+
+
 async def test_waiting_ends_without_an_update(route: Route) -> None:
     now = (await route.told())["cursor"]
     assert await route.told(after=now, wait=1) == {"updates": [], "cursor": now}
