@@ -5,6 +5,7 @@ Three tables, one for each root type; a root field that is in none of them fails
 
 import asyncio
 import base64
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -93,7 +94,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "recordConsent": ('userId: "$user", granted: true, evidence: { policyVersion: "2026-0$n" }', 8),
     "retrainModels": ("force: true", 2),
     "promoteModel": ('version: "$version"', 9),
-    "rollbackModel": ('reason: "$n"', 9),
+    "rollbackModel": ('reason: "$n"', 10),
     "submitFeedback": ('userId: "$user", feedback: { type: "visual", sentiment: POSITIVE, aspect: "a$n" }', 7),
     "updateSession": ('userId: "$user", sessionId: "session", context: { surface: "s$n" }', 3),
     "updateUiSettings": ('userId: "$user", density: COMPACT, pinnedTools: ["tool_$n"]', 10),
@@ -177,7 +178,9 @@ async def prepared(room: RestRoom, field: str) -> list[str]:
     if field not in {"promoteModel", "rollbackModel"}:
         return [""]
     async with open_worker(room.settings) as worker:
-        records = [await worker.services.models.publish(room.tenant, artifact(n)) for n in range(1, ATTEMPTS + 2)]
+        # Bytes that no other test has left in the folder of model files.
+        fresh = [artifact(secrets.randbelow(10**6) + n / 10) for n in range(1, ATTEMPTS + 2)]
+        records = [await worker.services.models.publish(room.tenant, one) for one in fresh]
     return [str(record.version) for record in records]
 
 
