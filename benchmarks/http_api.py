@@ -30,8 +30,9 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from benchmarks.live_updates import AGREED, SECRET, TENANT, answering, api_server, free_port, settings_in
+from benchmarks.live_updates import AGREED, TENANT
 from benchmarks.report import Figure, publish
+from benchmarks.server import SECRET, answering, api_server, free_port, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import migrate_database, open_services, open_worker
 from domain.catalog.model import CatalogItem, ItemKind

@@ -11,20 +11,15 @@ round robin over the sockets, so that a delay is measured and not waited for. Ca
 import argparse
 import asyncio
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 import redis.asyncio
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,11 +27,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from benchmarks.report import Figure, publish
+from benchmarks.server import SECRET, api_server, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import Services, migrate_database, open_services
 from domain.clock import SystemClock
 from domain.ids import SubjectId, TenantId, UserId
-from domain.privacy.keys import new_key_line
 from domain.privacy.model import OBSERVED_PURPOSES
 from domain.privacy.receipts import Evidence
 from domain.settings import Settings
@@ -44,7 +39,6 @@ from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from graphql_api.auth import Scope, issue_token
 
 TENANT = TenantId("bench")
-SECRET = "a-secret-of-benchmarks-only-0123456789"  # noqa: S105 - guards nothing
 AGREED = Evidence("1", "benchmark")
 FOLLOW = "subscription F($user: String!) { realtimeUpdates(userId: $user) { ... on RealtimeUpdate { version } } }"
 WARM_UP_EVENTS = 100
@@ -94,22 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         publish("live_updates", "Live updates", figures)
 
 
-def settings_in(folder: Path, database_url: str, redis_url: str) -> Settings:
-    """Settings of a service whose files are in a folder."""
-    keys = folder / "kek.txt"
-    keys.write_text(new_key_line())
-    keys.chmod(0o600)
-    return Settings(
-        database_url=database_url,
-        redis_url=redis_url,
-        data_dir=folder,
-        kek_file=keys,
-        secret=SECRET,
-        jwt_secret=SECRET,
-        log_level="ERROR",
-    )
-
-
 async def _measured(settings: Settings, sockets: int, load: Load) -> list[Figure]:
     await migrate_database(settings)
     people = [UserId(f"person-{n}") for n in range(sockets)]
@@ -139,54 +117,6 @@ def _figures(what: str, ours: Sequence[float], floor: Sequence[float], note: str
 
 def _quantile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
-
-
-@asynccontextmanager
-async def api_server(
-    settings: Settings, more: Mapping[str, object] = MappingProxyType({})
-) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """The address of an API process of its own, and the process; `more` names further settings."""
-    port = free_port()
-    given = {
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "DATA_DIR": settings.data_dir,
-        "KEK_FILE": settings.kek_file,
-        "SECRET": SECRET,
-        "JWT_SECRET": SECRET,
-        "LOG_LEVEL": "ERROR",
-        **more,
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERSONALIZATION_")}
-    environment = kept | {f"PERSONALIZATION_{name}": str(value) for name, value in given.items()}
-    command = [sys.executable, "-m", "cli", "api", "--port", str(port)]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        await answering(port)
-        yield f"ws://127.0.0.1:{port}/graphql", process
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def answering(port: int) -> None:
-    """Return once a server listens on a port."""
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _live(

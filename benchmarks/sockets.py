@@ -25,8 +25,9 @@ from typing import Any
 
 import httpx
 
-from benchmarks.live_updates import SECRET, TENANT, answering, api_server, free_port, settings_in
+from benchmarks.live_updates import TENANT
 from benchmarks.report import Figure, publish
+from benchmarks.server import SECRET, answering, api_server, free_port, settings_in
 from domain.bootstrap import Services, migrate_database, open_services
 from domain.clock import SystemClock
 from domain.ids import UserId

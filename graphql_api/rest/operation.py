@@ -78,8 +78,11 @@ class Call:
 
     @property
     def idempotency_key(self) -> str | None:
-        """What makes a retry of this request recognisable, if the client sent it."""
-        return self.request.headers.get(IDEMPOTENCY_KEY)
+        """What makes a retry of this request recognisable, if the client sent it. Raises `ValidationFailed`."""
+        key = self.request.headers.get(IDEMPOTENCY_KEY)
+        if key == "":
+            raise ValidationFailed("must not be empty", field="idempotencyKey")
+        return key
 
 
 @dataclass(frozen=True, slots=True)

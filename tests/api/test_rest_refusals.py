@@ -207,3 +207,12 @@ async def test_a_fault_of_ours_shows_an_id_and_nothing_else(room: RestRoom, monk
         "code": "INTERNAL",
         "correlationId": "call-1234",
     }
+
+
+@pytest.mark.parametrize("key", ["", "k" * 513])
+async def test_a_key_that_cannot_be_one_is_refused(room: RestRoom, key: str) -> None:
+    await room.agree("anna")
+    async with room.caller("anna") as client:
+        body = {"userId": "anna", "behaviorData": {"actions": [{"type": "viewed", "feature": "x"}]}}
+        answer = await client.post("/learn-preferences", json=body, headers={"Idempotency-Key": key})
+    assert (answer.status_code, answer.json()["field"]) == (400, "idempotencyKey")
