@@ -28,9 +28,13 @@ class AccountStore(Protocol):
         ...
 
     async def keep(
-        self, tenant: TenantId, sealed: Mapping[SubjectId, tuple[int, bytes]], at: datetime
+        self,
+        tenant: TenantId,
+        sealed: Mapping[SubjectId, tuple[int, bytes]],
+        hashes: Mapping[SubjectId, bytes],
+        at: datetime,
     ) -> dict[SubjectId, int]:
-        """Keep what is above the held revision, and answer with the revisions that were held before; -1 for none."""
+        """Keep what is above the held revision, deletions included; what was held before, -1 for nothing."""
         ...
 
     async def read(
@@ -180,7 +184,8 @@ class AccountService:
         sealed = {
             people[c.user_id]: (c.revision, _sealed(keys[people[c.user_id]], c)) for c in changes if c.user_id in people
         }
-        held = await self._store.keep(tenant, sealed, self._clock.now()) if sealed else {}
+        hashes = {subject: self._directory.identity_hash(tenant, user_id) for user_id, subject in people.items()}
+        held = await self._store.keep(tenant, sealed, hashes, self._clock.now()) if sealed else {}
         for change in changes:
             if change.user_id in people:
                 before = held.get(people[change.user_id], -1)

@@ -67,14 +67,23 @@ class PostgresAccountStore:
         return {bytes(row["identity_hash"]): row["revision"] for row in rows}
 
     async def keep(
-        self, tenant: TenantId, sealed: Mapping[SubjectId, tuple[int, bytes]], at: datetime
+        self,
+        tenant: TenantId,
+        sealed: Mapping[SubjectId, tuple[int, bytes]],
+        hashes: Mapping[SubjectId, bytes],
+        at: datetime,
     ) -> dict[SubjectId, int]:
         """Keep what is above the held revision, and answer with the revisions that were held before."""
         subjects = sorted(sealed)
         async with self._database.transaction(tenant, subjects) as tx:
-            await locked_subjects(tx, tenant, subjects)
+            # Whoever was deleted since they were looked up is gone, or is held at the revision of their deletion.
+            there = await locked_subjects(tx, tenant, subjects)
             held = {SubjectId(row["subject_id"]): row["revision"] for row in await tx.rows(_HELD, tenant, subjects)}
-            new = [subject for subject in subjects if sealed[subject][0] > held.get(subject, -1)]
+            buried = {bytes(row[0]): row[1] for row in await tx.rows(_TOMBSTONES, tenant, list(hashes.values()))}
+            held = {s: max(held.get(s, -1), buried.get(hashes[s], -1)) for s in subjects}
+            # A change of somebody who is gone is overtaken, whatever its revision.
+            held |= {s: sealed[s][0] + 1 for s in subjects if s not in there}
+            new = [subject for subject in subjects if sealed[subject][0] > held[subject]]
             revisions, bodies = [sealed[subject][0] for subject in new], [sealed[subject][1] for subject in new]
             await tx.execute(_KEEP, tenant, new, revisions, bodies, at)
             await note_change(tx, tenant, new)

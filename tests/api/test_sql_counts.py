@@ -100,7 +100,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "updateUiSettings": ('userId: "$user", density: COMPACT, pinnedTools: ["tool_$n"]', 10),
     "dismissOptimization": ('userId: "$user", optimizationId: "a$n"', 10),
     "integrateVideoGeneration": ('userId: "$user", generationId: "g$n", outcome: ACCEPTED', 8),
-    "syncUsers": ('users: [{ userId: "$user", revision: $n }]', 7),
+    "syncUsers": ('users: [{ userId: "$user", revision: $n }]', 8),
     "upsertRules": ('rules: [{ ruleId: "r$n", kind: EXCLUDE, items: { itemIds: ["template_29"] } }]', 6),
     "deleteRules": ('ruleIds: ["r$n"]', 3),
     "integrateContentAnalysis": ('source: "s", itemId: "modern", results: { tags: [{ value: "t$n" }] }', 4),
