@@ -20,7 +20,7 @@ from domain.recommendations.trends import TrendService
 from domain.rules.service import RuleService
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Listing:
     """The use cases of lists."""
 
@@ -42,10 +42,10 @@ def make_lists(ground: Ground, stating: StatingService, rules: RuleService, prof
     exposures = CountedExposures(store, ground.outcomes)
     recommendations = RecommendationService(exposures, readers, grounds, drafting, ground.clock)
     return Listing(
-        recommendations,
-        KindService(recommendations, profiles),
-        TrendService(grounds, ground.clock),
-        SimilarItemService(grounds, ground.cache, ground.clock),
-        QuestionService(readers, grounds, ground.clock),
-        interest,
+        recommendations=recommendations,
+        kinds=KindService(recommendations, profiles),
+        trends=TrendService(grounds, ground.clock),
+        similar=SimilarItemService(grounds, ground.cache, ground.clock),
+        questions=QuestionService(readers, grounds, ground.clock),
+        interest=interest,
     )

@@ -13,7 +13,7 @@ from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
 from domain.bootstrap.ground import Ground
-from domain.bootstrap.listing import make_lists
+from domain.bootstrap.listing import Listing, make_lists
 from domain.bootstrap.secrets import derived
 from domain.catalog.service import CatalogService
 from domain.clock import Clock
@@ -24,7 +24,6 @@ from domain.identities.service import IdentityService
 from domain.identities.store import PostgresIdentityStore
 from domain.ids import TenantId
 from domain.insights.service import InsightService
-from domain.interest.service import InterestService
 from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
@@ -39,13 +38,8 @@ from domain.profiles.stating import StatingService
 from domain.profiles.store import PostgresProfileStore
 from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
-from domain.recommendations.kinds import KindService
-from domain.recommendations.questions import QuestionService
 from domain.recommendations.segmentation import SegmentService
-from domain.recommendations.service import RecommendationService
-from domain.recommendations.similar import SimilarItemService
 from domain.recommendations.store import PostgresSegmentStore
-from domain.recommendations.trends import TrendService
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
 from domain.settings import Settings
@@ -53,8 +47,8 @@ from domain.visits.service import SessionService
 from domain.visits.store import PostgresSessionStore
 
 
-@dataclass(frozen=True)
-class Services:
+@dataclass(frozen=True, kw_only=True)
+class Services(Listing):
     """Every use case of one process; `bus` is None where live updates are switched off."""
 
     clock: Clock
@@ -69,12 +63,6 @@ class Services:
     identities: IdentityService
     accounts: AccountService
     segments: SegmentService
-    recommendations: RecommendationService
-    kinds: KindService
-    trends: TrendService
-    similar: SimilarItemService
-    questions: QuestionService
-    interest: InterestService
     rules: RuleService
     adaptation: AdaptationService
     generation: GenerationService
@@ -98,6 +86,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments))
     return Services(
+        **vars(listing),
         clock=clock,
         privacy=ground.privacy,
         directory=ground.directory,
@@ -110,12 +99,6 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         identities=_identities(ground, profiles, segments),
         accounts=_accounts(ground),
         segments=segments,
-        recommendations=listing.recommendations,
-        kinds=listing.kinds,
-        trends=listing.trends,
-        similar=listing.similar,
-        questions=listing.questions,
-        interest=listing.interest,
         rules=rules,
         adaptation=_adaptation(ground),
         generation=_generation(ground, stating),
