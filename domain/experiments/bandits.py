@@ -33,6 +33,21 @@ def ucb1(counts: Sequence[int], rewards: Sequence[float]) -> list[float]:
     return [float(one) for one in index]
 
 
+def ucb1_normal(counts: Sequence[int], rewards: Sequence[float], variances: Sequence[float]) -> list[float]:
+    """As `ucb1` for rewards of any size that are close to normal, by the same source (figure 4, UCB1-NORMAL).
+
+    Args:
+        counts: how often each arm was shown, at least twice.
+        rewards: the sum of what each earned.
+        variances: of a single reward of each.
+    """
+    if not len(counts) == len(rewards) == len(variances):
+        raise ValidationFailed("there are as many rewards and variances as counts", field="rewards")
+    shown = np.asarray(counts, dtype=np.float64)
+    optimism = np.sqrt(16.0 * np.asarray(variances) * np.log(shown.sum() - 1.0) / shown)
+    return [float(one) for one in np.asarray(rewards, dtype=np.float64) / shown + optimism]
+
+
 def inverse_gap_weights(scores: Sequence[float], gamma: float, floor: float) -> list[float]:
     """The less an arm's score falls short of the best, the more it is shown.
 
