@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "assign": ("cli.assign", "Say who gets which variation of an experiment."),
     "analyze": ("cli.analyze", "Compute what came of an experiment from numbers that you have."),
     "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
+    "privacy": ("cli.privacy", "Show what is kept of people, and serve their rights."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),
     "documents": ("cli.documents", "Make or check the manifest of trusted GraphQL documents."),

@@ -20,6 +20,7 @@ from graphql_api.behavior import BehaviorMutation
 from graphql_api.caching import CacheReport
 from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
+from graphql_api.data_map import DataMapQuery
 from graphql_api.errors import presented
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
@@ -80,6 +81,7 @@ class Query(
     RecommendationQuery,
     CatalogQuery,
     PrivacyQuery,
+    DataMapQuery,
     ModelsQuery,
     OperationsQuery,
     SegmentQuery,

@@ -52,6 +52,7 @@ QUERIES: dict[str, dict[str, int]] = {
         "catalogItems(first: 50) { edges { node { insights { source } } } }": 2,
     },
     "privacySettings": {'privacySettings(userId: "$user") { receipts { purpose } }': 2},
+    "dataMap": {"dataMap { entries { name } }": 0},
     "models": {"models { version }": 1},
     "modelChanges": {"modelChanges { version }": 1},
     "health": {"health { status }": 0},
