@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from limits import parse as parse_rate
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ValidationFailed
@@ -71,6 +72,11 @@ class Settings(BaseSettings):
     trusted_documents_file: Path | None = Field(None, description="JSON manifest of the documents named by id.")
     trusted_documents_only: bool = Field(default=False, description="Refuses GraphQL that the manifest does not hold.")
 
+    rate_limit: str = Field("600/minute", description="Calls of each operation by one user; `off` for no limit.")
+    rate_limit_services: str = Field("60000/minute", description="The same for a token that acts for others.")
+    rate_limits: str = Field("", description="Other limits of single operations: `metrics=10/second,users=off`.")
+    event_limit: str = Field("6000/hour", description="Events of behaviour about one person, whoever sends them.")
+
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(8080, description="Port to listen on.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line.")
@@ -94,6 +100,20 @@ class Settings(BaseSettings):
         if self.trusted_documents_only and self.trusted_documents_file is None:
             raise ValueError(f"answering trusted documents only needs {PREFIX}TRUSTED_DOCUMENTS_FILE")
         return self
+
+    @field_validator("rate_limit", "rate_limit_services", "rate_limits", "event_limit")
+    @classmethod
+    def _rates_mean_something(cls, value: str) -> str:
+        for part in value.split(","):
+            rate = part.rpartition("=")[2].strip()
+            if rate and rate != "off":
+                parse_rate(rate)
+        return value
+
+    @property
+    def limited_operations(self) -> frozenset[str]:
+        """The operations that have a limit of their own."""
+        return frozenset(part.partition("=")[0].strip() for part in self.rate_limits.split(",") if part.strip())
 
     @property
     def origins(self) -> frozenset[str]:

@@ -28,6 +28,8 @@ from graphql_api.jwks import JwksKeys, fetch_from
 from graphql_api.limits import DocumentCache
 from graphql_api.measurement import OperationMetrics
 from graphql_api.middleware import RequestMetrics, RequestScope
+from graphql_api.rates import unknown_operations
+from graphql_api.rest.operations import OPERATIONS
 from graphql_api.rest.routes import rest_routes
 from graphql_api.schema import build_schema
 
@@ -82,6 +84,7 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN2
 def _routes(settings: Settings, options: AppOptions) -> list[BaseRoute]:
     measured, cache = OperationMetrics(options.metrics), DocumentCache(introspection=not options.production)
     schema = build_schema(debug=options.debug, production=options.production, metrics=measured, cache=cache)
+    _check_limits(settings, schema)
     graphql = GraphQLEndpoint(schema, options, measured, _trusted(settings, schema, cache))
 
     async def metrics(request: Request) -> Response:
@@ -108,6 +111,13 @@ def _trusted(settings: Settings, schema: Schema, cache: DocumentCache) -> Truste
     if found := faults(documents.items(), schema, cache):
         raise ValidationFailed(f"{settings.trusted_documents_file}: {found[0]}", field=FILE_SETTING)
     return TrustedDocuments(documents, only=settings.trusted_documents_only)
+
+
+def _check_limits(settings: Settings, schema: Schema) -> None:
+    """Raise `ValidationFailed` if a limit is for an operation that there is not."""
+    rest = (operation.counted_as for operation in OPERATIONS)
+    if unknown := unknown_operations(schema, rest, settings.limited_operations):
+        raise ValidationFailed(f"there is no operation {unknown[0]} to limit", field="PERSONALIZATION_RATE_LIMITS")
 
 
 async def _live(_request: Request) -> Response:

@@ -30,6 +30,7 @@ from graphql_api.documents import TrustedDocuments
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
 from graphql_api.events import PreferredEvents, event_stream
 from graphql_api.measurement import OperationMetrics
+from graphql_api.rates import retry_header
 from graphql_api.socket import INIT_WAIT, OPERATIONS_PER_SOCKET, REFUSED, SocketAdapter, SocketHandler, acknowledge
 
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -139,6 +140,7 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         return Response(
             self.encode_json(response_data),
             status_code=sub_response.status_code or _status(response_data, negotiated=negotiated),
+            headers=_retry(response_data),
             media_type=RESPONSE_TYPE if negotiated else "application/json",
         )
 
@@ -179,6 +181,12 @@ def _status(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse], *, negotiat
     code = errors[0]["extensions"]["code"]
     # Clients of application/json look for what is wrong with a document in the body; a limit is no matter of form.
     return 200 if code == VALIDATION and not negotiated else STATUS[code]
+
+
+def _retry(answer: GraphQLHTTPResponse | list[GraphQLHTTPResponse]) -> dict[str, str] | None:
+    """When to come back, if the first error says so and nothing was answered beside it."""
+    errors: Any = None if isinstance(answer, list) or "data" in answer else answer.get("errors")
+    return retry_header((errors[0].get("extensions") or {}).get("retryAfterSeconds")) if errors else None
 
 
 def _never_ran(answer: GraphQLHTTPResponse) -> bool:

@@ -37,6 +37,7 @@ from graphql_api.privacy import PrivacyMutation, PrivacyQuery
 from graphql_api.problems import Problem
 from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
 from graphql_api.questions import QuestionQuery
+from graphql_api.rates import CallRates
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
 from graphql_api.rules import RuleMutation, RuleQuery
@@ -195,7 +196,7 @@ def build_schema(
         cache: documents that were checked already; one of its own if absent.
     """
     cache = cache or DocumentCache(introspection=not production)
-    extensions: list[Any] = [lambda: OperationLimits(cache), PresentedErrors, CacheReport]
+    extensions: list[Any] = [lambda: OperationLimits(cache), CallRates, PresentedErrors, CacheReport]
     if metrics is not None:
         # The first to begin is the last to end, and sees errors as clients do.
         extensions.insert(0, lambda: CountedOperations(metrics))

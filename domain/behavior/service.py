@@ -135,6 +135,13 @@ class Publisher(Protocol):
         ...
 
 
+class EventRates(Protocol):
+    """How many events there may be about one person."""
+
+    def admit_events(self, tenant: TenantId, subject: SubjectId, amount: int) -> None:
+        """Count them. Raises `RateLimited` for too many."""
+
+
 class BehaviorService:
     """What people did.
 
@@ -144,6 +151,7 @@ class BehaviorService:
         keys: seal what clients say.
         catalog: knows which strings are items.
         publisher: tells live updates.
+        rates: keep a flood of events about one person from bending what is learned or measured.
         session_key: 32-byte secret that turns a client's session id into ours.
         clock: dates what clients leave undated.
     """
@@ -155,6 +163,7 @@ class BehaviorService:
         keys: SubjectKeys,
         catalog: Catalog,
         publisher: Publisher,
+        rates: EventRates,
         session_key: bytes,
         clock: Clock,
     ) -> None:
@@ -163,6 +172,7 @@ class BehaviorService:
         self._keys = keys
         self._catalog = catalog
         self._publisher = publisher
+        self._rates = rates
         self._session_key = session_key
         self._clock = clock
 
@@ -229,6 +239,7 @@ class BehaviorService:
         while True:
             try:
                 report = report_for(await self._keys.key_for(subject.tenant, subject.subject_id))
+                self._rates.admit_events(subject.tenant, subject.subject_id, len(report.events))
                 appended = await self._store.append(subject.tenant, subject.subject_id, report)
                 break
             except (ConsentRequired, NotFound):

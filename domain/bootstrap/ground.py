@@ -14,6 +14,10 @@ from domain.catalog.service import CatalogService
 from domain.catalog.store import PostgresCatalogStore
 from domain.clock import Clock
 from domain.ids import SubjectId, TenantId
+from domain.limiting.metrics import LimitMetrics
+from domain.limiting.model import CallLimits
+from domain.limiting.service import RateLimiter
+from domain.limiting.store import RedisCounters
 from domain.measurement.counters import OutcomeMetrics
 from domain.models.metrics import ModelMetrics
 from domain.models.service import ModelRegistry
@@ -57,6 +61,7 @@ class Ground:
     catalog: CatalogService
     models: ModelRegistry
     cache: AnswerCache
+    rates: RateLimiter
     bus: Bus | None
 
 
@@ -97,6 +102,7 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
             ModelMetrics(registry),
         ),
         cache=_cache(settings, redis, keys, clock, registry),
+        rates=_rates(stack, settings, redis, registry, clock),
         bus=bus,
     )
 
@@ -107,6 +113,18 @@ def _cache(
     shared = FieldSealer(b"cache", derived(settings, "answers for everybody"))
     store, metrics = RedisAnswers(redis), CacheMetrics(registry)
     return AnswerCache(store, keys, shared, clock, metrics, ttl_seconds=settings.cache_ttl)
+
+
+def _rates(
+    stack: AsyncExitStack, settings: Settings, redis: RedisStore, registry: CollectorRegistry, clock: Clock
+) -> RateLimiter:
+    limits = CallLimits.parse(
+        settings.rate_limit, settings.rate_limit_services, settings.rate_limits, settings.event_limit
+    )
+    secret = derived(settings, "rate limits")
+    rates = RateLimiter(limits, RedisCounters(redis), LimitMetrics(registry), secret, clock)
+    stack.push_async_callback(rates.close)
+    return rates
 
 
 def _policy(settings: Settings) -> PrivacyPolicy:

@@ -27,6 +27,7 @@ from domain.insights.service import InsightService
 from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
+from domain.limiting.service import RateLimiter
 from domain.measurement.counters import CountedLog
 from domain.measurement.service import MeasurementService
 from domain.measurement.store import PostgresMeasurementStore
@@ -72,6 +73,7 @@ class Services(Listing):
     jobs: JobQueue
     job_store: PostgresJobStore
     publisher: OutboxPublisher
+    rates: RateLimiter
     bus: Bus | None
     health: HealthService
     metrics: CollectorRegistry
@@ -108,6 +110,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         jobs=JobQueue(job_store, waker, clock),
         job_store=job_store,
         publisher=ground.publisher,
+        rates=ground.rates,
         bus=ground.bus,
         health=_health(ground, behavior),
         metrics=ground.registry,
@@ -121,6 +124,7 @@ def _behavior(ground: Ground) -> BehaviorService:
         ground.keys,
         ground.catalog,
         ground.publisher,
+        ground.rates,
         derived(ground.settings, "session ids"),
         ground.clock,
     )

@@ -13,6 +13,7 @@ TENANT_STREAM_TTL_SECONDS = 300
 RECOMMENDATIONS_TTL_SECONDS = 1_800
 PROFILE_TTL_SECONDS = 3_600
 WORKER_HEARTBEAT_SECONDS = 10
+RATE_PREFIX = "rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ def cached_for_everybody(
     return RedisKey(f"all:{tenant}:{cache}:{question}", ttl_seconds)
 
 
-def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: int) -> RedisKey:
-    """How many calls `caller` (a pseudonym, never an external id) made to `operation` in the current window."""
-    return RedisKey(f"rate:{{{tenant}/{caller}}}:{operation}:{window_seconds}", window_seconds)
+def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: int, window: int) -> RedisKey:
+    """How many calls `caller` (a pseudonym, never an external id) made to `operation` in the n-th window since 1970."""
+    name = f"{RATE_PREFIX}:{{{tenant}/{caller}}}:{operation}:{window_seconds}:{window}"
+    return RedisKey(name, window_seconds)
 
 
 def worker_heartbeat(host: str) -> RedisKey:

@@ -88,6 +88,11 @@ class RedisStore:
         self._listeners: Any = _pool(url, f"{name}-listener", 1, 0)
         self._client: Any = Redis(connection_pool=self._pool)
 
+    @property
+    def connections(self) -> BlockingConnectionPool:
+        """The bounded pool, for a library that speaks to Redis itself."""
+        return cast("BlockingConnectionPool", self._pool)
+
     async def ping(self) -> None:
         """Ask for a sign of life."""
         await self._command("PING")

@@ -15,6 +15,7 @@ from domain.bootstrap import Services
 from domain.errors import DomainError
 from graphql_api.auth import Authenticator, Principal
 from graphql_api.errors import VALIDATION
+from graphql_api.rates import admit
 from graphql_api.rest.body import Unreadable, read_body
 from graphql_api.rest.operation import Call, NoBody, Operation
 from graphql_api.rest.problems import broken, invalid, problem, refused
@@ -71,6 +72,7 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
     principal = await _principal(request, required=operation.scope is not None)
     if principal is not None and operation.scope is not None:
         principal.require(operation.scope)
+        admit(services.rates, principal, operation.counted_as)
     body = await read_body(request, operation.body) if operation.takes_body else NoBody()
     answer = await operation.handle(Call(request, services, principal), body)
     if isinstance(answer, Response):

@@ -128,6 +128,11 @@ class Operation(Generic[Body]):
     status_of: Callable[[Any], int] = lambda _answer: 200
 
     @property
+    def counted_as(self) -> str:
+        """Under which name calls are counted: that of the GraphQL field that does the same, if one does."""
+        return (self.successor or self.name).rpartition(".")[2]
+
+    @property
     def takes_body(self) -> bool:
         """Whether the request has a body."""
         return self.body is not NoBody

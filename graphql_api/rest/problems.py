@@ -1,6 +1,5 @@
 """Failures on REST as RFC 9457 problem details, with the codes of the GraphQL door and nothing about the inside."""
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -11,6 +10,7 @@ from structlog.contextvars import get_contextvars
 
 from domain.errors import DomainError
 from graphql_api.errors import INTERNAL, MASKED, STATUS, VALIDATION
+from graphql_api.rates import retry_header
 from graphql_api.rest import paths
 from graphql_api.rest.fields import AnswerPart
 
@@ -97,11 +97,9 @@ def refused(error: DomainError) -> Response:
         field=error.field,
         retry_after_seconds=error.retry_after_seconds,
     )
-    headers = {}
+    headers = retry_header(error.retry_after_seconds)
     if error.code == "UNAUTHENTICATED":
         headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
     return _response(body, headers)
 
 

@@ -68,6 +68,10 @@ def test_an_unknown_name_is_refused_with_the_nearest_match(settings_from: Loader
         ("ENVIRONMENT", "staging"),
         ("DEFAULT_PRIVACY_LEVEL", "none"),
         ("ML_ENABLED", "perhaps"),
+        ("RATE_LIMIT", "600"),
+        ("RATE_LIMIT_SERVICES", "many/minute"),
+        ("RATE_LIMITS", "metrics=off,profile=10/fortnight"),
+        ("EVENT_LIMIT", "none"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(settings_from: Loader, name: str, value: str) -> None:
