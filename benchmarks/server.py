@@ -14,6 +14,8 @@ from domain.privacy.keys import new_key_line
 from domain.settings import Settings
 
 SECRET = "a-secret-of-benchmarks-only-0123456789"  # noqa: S105 - guards nothing
+ENDLESS = "100000000/hour"
+"""A limit that counts like any other and is never reached."""
 
 
 def settings_in(folder: Path, database_url: str, redis_url: str) -> Settings:
@@ -29,6 +31,7 @@ def settings_in(folder: Path, database_url: str, redis_url: str) -> Settings:
         secret=SECRET,
         jwt_secret=SECRET,
         log_level="ERROR",
+        event_limit=ENDLESS,
     )
 
 
@@ -46,6 +49,9 @@ async def api_server(
         "SECRET": SECRET,
         "JWT_SECRET": SECRET,
         "LOG_LEVEL": "ERROR",
+        "RATE_LIMIT": ENDLESS,
+        "RATE_LIMIT_SERVICES": ENDLESS,
+        "EVENT_LIMIT": ENDLESS,
         **more,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PERSONALIZATION_")}

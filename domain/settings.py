@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     trusted_documents_only: bool = Field(default=False, description="Refuses GraphQL that the manifest does not hold.")
 
     rate_limit: str = Field("600/minute", description="Calls of each operation by one user; `off` for no limit.")
-    rate_limit_services: str = Field("60000/minute", description="The same for a token that acts for others.")
+    rate_limit_services: str = Field("600000/minute", description="The same for a token that acts for others.")
     rate_limits: str = Field("", description="Other limits of single operations: `metrics=10/second,users=off`.")
     event_limit: str = Field("6000/hour", description="Events of behaviour about one person, whoever sends them.")
 
