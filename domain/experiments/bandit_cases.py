@@ -11,6 +11,7 @@ from domain.experiments.arm_inputs import Sums
 from domain.experiments.bandits import inverse_gap_weights, linucb, policy_value, ucb1, with_floor
 from domain.experiments.bayesian import beta_posterior, normal_posterior, probability_best
 from domain.experiments.case import Case, Chance, Count, Positive, Result
+from domain.experiments.definition import MAX_VARIATIONS
 
 BEST = "the probability to be best, by quadrature"
 STATIONARY = "rewards do not change with time"
@@ -29,7 +30,7 @@ class ThompsonAllocation(Case):
     method: ClassVar[str] = f"{BEST}, of normal posteriors under a flat prior; additive floor"
     assumptions: ClassVar[tuple[str, ...]] = (STATIONARY, "the means are close to normal")
 
-    stats: Annotated[list[Sums], Field(min_length=2)]
+    stats: Annotated[list[Sums], Field(min_length=2, max_length=MAX_VARIATIONS)]
     floor: Chance = 0.01
 
     def result(self) -> Result:
@@ -49,7 +50,7 @@ class ProbabilityBestArm(Case):
     assumptions: ClassVar[tuple[str, ...]] = ("beta: arms are [alpha, beta]; normal: [mean, standard deviation]",)
 
     type: Literal["beta", "normal", "gaussian"]
-    arms: Annotated[list[tuple[float, Positive]], Field(min_length=2)]
+    arms: Annotated[list[tuple[float, Positive]], Field(min_length=2, max_length=MAX_VARIATIONS)]
 
     def result(self) -> Result:
         """Sums to 1."""

@@ -1,16 +1,18 @@
 """Posteriors of arms: chance to win and expected loss, by quadrature. Not safe to peek at: a prior is no error rate."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from domain.experiments.effects import Interval
 
+Floats = NDArray[np.float64]
+
 TAIL: Final = 1e-17
-STEPS: Final = 64
+STEPS: Final = 32
 PIECES: Final = 24
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(STEPS)
@@ -36,25 +38,16 @@ def expected_loss(chosen: Any, other: Any) -> float:
 
     It is the integral of P(chosen < x < other), which has no cancellation.
     """
-    points = _edges((chosen, other))
-    total = 0.0
-    for low, high in pairwise(points):
-        total += _integral(lambda x: chosen.cdf(x) * other.sf(x), low, high)
-    return total
+    x, weights = _line((chosen, other))
+    return float(weights @ (chosen.cdf(x) * other.sf(x)))
 
 
 def probability_best(arms: Sequence[Any]) -> list[float]:
     """The probability of each arm to be the best: the integral of its density times the others' distributions."""
-    points = _edges(arms)
-    chances = []
-    for number, arm in enumerate(arms):
-        others = [other for place, other in enumerate(arms) if place != number]
-
-        def integrand(x: Any, arm: Any = arm, others: Sequence[Any] = tuple(others)) -> Any:
-            return arm.pdf(x) * np.prod([other.cdf(x) for other in others], axis=0)
-
-        chances.append(sum(_integral(integrand, low, high) for low, high in pairwise(points)))
-    return chances
+    x, weights = _line(arms)
+    below = np.array([arm.cdf(x) for arm in arms])
+    others = (np.delete(below, number, axis=0).prod(axis=0) for number in range(len(arms)))
+    return [float(weights @ (arm.pdf(x) * lower)) for arm, lower in zip(arms, others, strict=True)]
 
 
 def credible(posterior: Any, alpha: float = 0.05) -> Interval:
@@ -63,15 +56,9 @@ def credible(posterior: Any, alpha: float = 0.05) -> Interval:
     return Interval(float(low), float(high))
 
 
-def _edges(arms: Sequence[Any]) -> list[float]:
-    """Where to cut the line so that no piece hides a narrow peak: quantiles of every arm."""
+def _line(arms: Sequence[Any]) -> tuple[Floats, Floats]:
+    """Points of the line and the weights of an integral over it, cut at quantiles of every arm, so no peak hides."""
     levels = np.concatenate(([TAIL, 1e-12, 1e-8, 1e-5, 1e-3], np.linspace(0.02, 0.98, PIECES)))
-    points = np.concatenate([np.concatenate((arm.ppf(levels), arm.isf(levels))) for arm in arms])
-    return [float(point) for point in np.unique(points)]
-
-
-def _integral(function: Any, low: float, high: float) -> float:
-    half, centre = (high - low) / 2.0, (high + low) / 2.0
-    if half <= 0.0:
-        return 0.0
-    return float(half * np.sum(_WEIGHTS * function(centre + half * _NODES)))
+    edges = np.unique(np.concatenate([np.concatenate((arm.ppf(levels), arm.isf(levels))) for arm in arms]))
+    half, centre = np.diff(edges) / 2.0, (edges[1:] + edges[:-1]) / 2.0
+    return (centre[:, np.newaxis] + half[:, np.newaxis] * _NODES).ravel(), np.outer(half, _WEIGHTS).ravel()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Final, NamedTuple
 
-from scipy import stats
+from scipy import special, stats
 
 from domain.errors import ValidationFailed
 
@@ -72,8 +72,8 @@ def tested(est: float, squared_error: float, df: float, alpha: float) -> Effect:
     se = sqrt(squared_error)
     if not (isfinite(se) and se > 0.0):
         raise ValidationFailed("the values of neither arm vary, so nothing can be tested")
-    half = float(stats.t.ppf(1.0 - alpha / 2.0, df)) * se
-    return Effect(est, se, df, float(2.0 * stats.t.sf(abs(est) / se, df)), Interval(est - half, est + half))
+    half = float(special.stdtrit(df, 1.0 - alpha / 2.0)) * se
+    return Effect(est, se, df, float(2.0 * special.stdtr(df, -abs(est) / se)), Interval(est - half, est + half))
 
 
 def welch_df(control: Estimate, treatment: Estimate) -> float:
@@ -95,7 +95,7 @@ def fieller_lift(control: Estimate, treatment: Estimate, alpha: float) -> Interv
     Normal quantiles (Fieller, JRSS B 16, 1954). None if the control's mean is not clearly different from 0: the set of
     ratios that agree with the data is not an interval then.
     """
-    z = float(stats.norm.ppf(1.0 - alpha / 2.0))
+    z = float(special.ndtri(1.0 - alpha / 2.0))
     if control.mean == 0.0 or z**2 * control.squared_error >= control.mean**2:
         return None
     one, other = control.squared_error, treatment.squared_error
@@ -136,7 +136,7 @@ def pooled_z(control: Counts, treatment: Counts) -> float:
 
 def two_sided(z: float) -> float:
     """The p-value of a standard normal."""
-    return float(2.0 * stats.norm.sf(abs(z)))
+    return float(2.0 * special.ndtr(-abs(z)))
 
 
 def newcombe(control: Counts, treatment: Counts, alpha: float) -> Interval:
@@ -151,7 +151,7 @@ def newcombe(control: Counts, treatment: Counts, alpha: float) -> Interval:
 
 def wilson(counts: Counts, alpha: float) -> Interval:
     """Wilson's score interval of a share."""
-    z = float(stats.norm.ppf(1.0 - alpha / 2.0))
+    z = float(special.ndtri(1.0 - alpha / 2.0))
     centre = (counts.x + z**2 / 2.0) / (counts.n + z**2)
     half = z / (counts.n + z**2) * sqrt(counts.n * counts.rate * (1.0 - counts.rate) + z**2 / 4.0)
     return Interval(centre - half, centre + half)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import exp, fsum, lgamma, log
 from typing import Final
 
-from scipy import stats
+from scipy import special
 
 from domain.errors import ValidationFailed
 
@@ -59,7 +59,7 @@ def sample_ratio(observed: Sequence[int], weights: Sequence[float]) -> SampleRat
     chi2 = fsum((count - n * share) ** 2 / (n * share) for count, share in zip(counts, shares, strict=True))
     everybody = sum(observed)
     deviations = tuple(one / everybody - weight / total for one, weight in zip(observed, weights, strict=True))
-    p = float(stats.chi2.sf(chi2, len(used) - 1))
+    p = float(special.chdtrc(len(used) - 1, chi2))
     return SampleRatio(chi2, len(used) - 1, p, deviations, everybody - n, _always_valid_p(counts, shares))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from domain.experiments.adjustment import NONE_BEFORE, absolute, adjusted, covariance, linear, pooled_theta
 from domain.experiments.bandits import inverse_gap_weights, policy_value, with_floor
@@ -175,6 +175,17 @@ def test_chances_and_losses_are_consistent(a: int, b: int, c: int, d: int) -> No
     gain = expected_loss(one, other) - expected_loss(other, one)
     assert gain == pytest.approx(other.mean() - one.mean(), abs=1e-9)
     assert sum(probability_best([one, other, beta_posterior(3, 9)])) == pytest.approx(1.0, abs=1e-8)
+
+
+def test_the_chance_to_be_the_best_is_that_of_adaptive_quadrature() -> None:
+    arms = [beta_posterior(20, 300), beta_posterior(25, 280), beta_posterior(3000, 30_000)]
+    edges = [0.0, 0.05, 0.08, 0.09, 0.1, 0.15, 0.3, 1.0]
+
+    def density(x: float) -> float:
+        return float(arms[0].pdf(x) * arms[1].cdf(x) * arms[2].cdf(x))
+
+    expected = sum(integrate.quad(density, low, high)[0] for low, high in pairwise(edges))
+    assert probability_best(arms)[0] == pytest.approx(expected, rel=1e-8)
 
 
 @settings(deadline=None)
