@@ -8,7 +8,7 @@ UP_ARGS = $(if $(PORT),--port $(PORT)) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) 
 export PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format client schema bench figures audit drill-fresh-clone lock clean
+.PHONY: help run test check format client schema bench figures simulate audit drill-fresh-clone lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(VENV)/.installed-dev ## Measure, and print each figure beside its floor
 
 figures: $(VENV)/.installed-dev ## Measure recommendations by all protocols on DATA=FOLDER, and write docs/evaluation
 	$(BIN)/python -m benchmarks.evaluation --data $(DATA) $(ARGS)
+
+simulate: $(VENV)/.installed-dev ## Measure what the statistics of experiments promise, and write docs/experiments
+	$(BIN)/python -m benchmarks.simulation $(ARGS)
 
 audit: $(VENV)/.installed-dev ## Look up known vulnerabilities of the locked packages; list their licences
 	$(BIN)/python tests/drills/dependency_audit.py

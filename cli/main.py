@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("cli.evaluate", "Measure recommendations on a data set."),
     "assign": ("cli.assign", "Say who gets which variation of an experiment."),
     "analyze": ("cli.analyze", "Compute what came of an experiment from numbers that you have."),
+    "simulate": ("cli.simulate", "Measure what the statistics promise where the truth is known."),
     "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
     "privacy": ("cli.privacy", "Show what is kept of people, and serve their rights."),
     "token": ("cli.token", "Issue an access token for development and tests."),

@@ -4,14 +4,18 @@ A program that reads `--json` therefore reads exactly one line, and a person see
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+FILE_WIDTH: Final = 1000
 
 Advance = Callable[[float], None]
 """Told how much more is done."""
@@ -36,7 +40,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    shown = Console(highlight=False)
+    # What is no terminal has no width, and nothing is to be cut off in a file.
+    shown = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=FILE_WIDTH)
     shown.print(title, soft_wrap=True)
     shown.print(table)
 

@@ -1,0 +1,1 @@
+"""What the engine promises, measured on experiments whose truth is known."""
