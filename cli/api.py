@@ -1,10 +1,14 @@
 """`personalization api`: one API process, as a container or `up` runs it."""
 
 import gc
+from typing import Any
 
 import click
 import uvicorn
 
+from cli.options import transport_options
+from cli.transport import require_safe_transport, server_options
+from domain.logs import configure_logging
 from domain.settings import load_settings
 from graphql_api.app import create_app
 from graphql_api.middleware import MAX_BODY_BYTES
@@ -22,17 +26,21 @@ sockets something looks through all of them again and again; `benchmarks.sockets
 @click.command("api")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on.  [default: 8080]")
-def command(host: str | None, port: int | None) -> None:
+@transport_options
+def command(host: str | None, port: int | None, **transport: Any) -> None:
     """Run one API process.
 
     Needs PERSONALIZATION_DATABASE_URL, PERSONALIZATION_REDIS_URL and PERSONALIZATION_SECRET. On SIGTERM it stops
-    taking requests, finishes those under way and closes its sockets.
+    taking requests, finishes those under way and closes its sockets. In production it listens beyond this machine only
+    with a certificate, or behind a proxy that is named.
 
     \b
     Example:
-      personalization api --host 0.0.0.0 --port 8080
+      personalization api --host 0.0.0.0 --port 8443 --tls-certificate chain.pem --tls-key key.pem
     """
-    settings = load_settings(host=host, port=port)
+    settings = load_settings(host=host, port=port, **transport)
+    configure_logging(level=settings.log_level, debug=settings.debug)
+    require_safe_transport(settings)
     app = create_app(settings)
     gc.freeze()
     gc.set_threshold(*COLLECTIONS)
@@ -49,4 +57,5 @@ def command(host: str | None, port: int | None) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        **server_options(settings),
     )

@@ -1,9 +1,10 @@
 """Where a running service answers, and how long to wait until it does."""
 
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 
 from domain.errors import Unavailable
@@ -20,6 +21,12 @@ class Endpoints:
 
     host: str
     port: int
+    tls: bool = False
+
+    @property
+    def base(self) -> str:
+        """What every HTTP address starts with."""
+        return f"{'https' if self.tls else 'http'}://{self.origin}"
 
     @property
     def origin(self) -> str:
@@ -30,17 +37,17 @@ class Endpoints:
     @property
     def graphql(self) -> str:
         """GraphQL over HTTP; a browser gets the explorer."""
-        return f"http://{self.origin}/graphql"
+        return f"{self.base}/graphql"
 
     @property
     def ws(self) -> str:
         """GraphQL over WebSocket (graphql-transport-ws)."""
-        return f"ws://{self.origin}/graphql"
+        return f"{'wss' if self.tls else 'ws'}://{self.origin}/graphql"
 
     @property
     def rest(self) -> str:
         """What the documented REST routes start with."""
-        return f"http://{self.origin}/api/personalization"
+        return f"{self.base}/api/personalization"
 
     @property
     def docs(self) -> str:
@@ -55,7 +62,7 @@ class Endpoints:
     @property
     def metrics(self) -> str:
         """Prometheus metrics."""
-        return f"http://{self.origin}/metrics"
+        return f"{self.base}/metrics"
 
 
 def wait_until_ready(endpoints: Endpoints, ended: Callable[[], str | None], seconds: float = READY_SECONDS) -> None:
@@ -81,8 +88,18 @@ def wait_until_ready(endpoints: Endpoints, ended: Callable[[], str | None], seco
     raise Unavailable(f"the API was not ready within {seconds:g} s: {answer}")
 
 
+def _connection(endpoints: Endpoints) -> HTTPConnection:
+    if not endpoints.tls:
+        return HTTPConnection(endpoints.origin, timeout=ANSWER_SECONDS)
+    # The certificate is for other names than that of this machine, and nothing secret is asked.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return HTTPSConnection(endpoints.origin, timeout=ANSWER_SECONDS, context=context)
+
+
 def _ask(endpoints: Endpoints) -> tuple[int, str]:
-    connection = HTTPConnection(endpoints.origin, timeout=ANSWER_SECONDS)
+    connection = _connection(endpoints)
     try:
         connection.request("GET", "/readyz")
         response = connection.getresponse()

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,12 +13,13 @@ from cli.announcement import announce
 from cli.endpoints import Endpoints, wait_until_ready
 from cli.first_run import DEMO_USERS, FirstRun
 from cli.installation import local_settings
-from cli.options import data_dir_option
+from cli.options import data_dir_option, transport_options
 from cli.output import say, waiting
 from cli.ports import require_free_port
 from cli.program import Program
 from cli.servers import speak_quietly
 from cli.supervisor import Supervisor
+from cli.transport import require_safe_transport
 from domain.settings import PREFIX, Settings
 from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from domain.storage.embedded.folders import log_tail
@@ -39,6 +41,7 @@ GRACE_SECONDS = 15.0
     show_default=True,
     help="How many demo users.",
 )
+@transport_options
 @click.option("--json", "as_json", is_flag=True, help="When ready, print one JSON line on standard output.")
 def command(  # noqa: PLR0913, RUF100 - one parameter an option
     host: str | None,
@@ -47,6 +50,7 @@ def command(  # noqa: PLR0913, RUF100 - one parameter an option
     empty: bool,
     demo_users: int,
     as_json: bool,
+    **transport: Any,
 ) -> None:
     """Start everything on this machine: database, cache, demo data, model, API, worker.
 
@@ -61,14 +65,15 @@ def command(  # noqa: PLR0913, RUF100 - one parameter an option
     Example:
       personalization up --port 8080 --data-dir .data
     """
-    settings = local_settings(founding=True, host=host, port=_port(host, port), data_dir=data_dir)
+    settings = local_settings(founding=True, host=host, port=_port(host, port), data_dir=data_dir, **transport)
     speak_quietly(settings)
+    require_safe_transport(settings)
     require_free_port(settings.host, settings.port)
     with Supervisor(report=say) as supervisor:
         settings = _start_servers(supervisor, settings)
         first_run = FirstRun(settings, demo_users=0 if empty else demo_users)
         asyncio.run(first_run.prepare())
-        endpoints = Endpoints(settings.host, settings.port)
+        endpoints = Endpoints(settings.host, settings.port, tls=settings.tls_certificate is not None)
         with waiting("Starting the API and the worker"):
             programs = _start_programs(supervisor, settings)
             wait_until_ready(endpoints, lambda: _ended(programs, settings.data_dir))
@@ -126,6 +131,9 @@ def _variables(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "HOST": settings.host,
         "PORT": str(settings.port),
+        "TLS_CERTIFICATE": settings.tls_certificate and str(settings.tls_certificate.absolute()),
+        "TLS_KEY": settings.tls_key and str(settings.tls_key.absolute()),
+        "TRUSTED_PROXIES": settings.trusted_proxies,
         "SECRET": settings.secret and settings.secret.get_secret_value(),
         "JWT_SECRET": settings.jwt_secret and settings.jwt_secret.get_secret_value(),
     }

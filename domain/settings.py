@@ -7,6 +7,7 @@ ignored is how a service runs for months with privacy or learning configured wro
 import difflib
 import os
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -79,6 +80,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(8080, description="Port to listen on.")
+    tls_certificate: Path | None = Field(None, description="PEM file with the certificate and its chain: HTTPS.")
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
+    tls_key_password: SecretStr | None = Field(None, description="Opens that key, if it is encrypted.")
+    hsts_seconds: Annotated[int, Field(ge=0)] = Field(31_536_000, description="How long browsers insist on HTTPS.")
+    trusted_proxies: str = Field("", description="Comma-separated addresses whose forwarded headers count.")
+    authentication: bool = Field(default=True, description="Off lets everybody do everything; on loopback only.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line.")
 
     @model_validator(mode="after")
@@ -96,6 +103,19 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _a_certificate_comes_with_its_key(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError(f"HTTPS needs both {PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY")
+        return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            ip_network(part, strict=False)
+        return value
+
+    @model_validator(mode="after")
     def _trusting_alone_needs_something_to_trust(self) -> "Settings":
         if self.trusted_documents_only and self.trusted_documents_file is None:
             raise ValueError(f"answering trusted documents only needs {PREFIX}TRUSTED_DOCUMENTS_FILE")
@@ -109,6 +129,11 @@ class Settings(BaseSettings):
             if rate and rate != "off":
                 parse_rate(rate)
         return value
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The addresses and networks whose forwarded headers count."""
+        return tuple(part.strip() for part in self.trusted_proxies.split(",") if part.strip())
 
     @property
     def limited_operations(self) -> frozenset[str]:

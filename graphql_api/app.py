@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -20,7 +21,7 @@ from domain.errors import ValidationFailed
 from domain.logs import configure_logging
 from domain.settings import Environment, Settings, load_settings
 from graphql_api import home
-from graphql_api.auth import Authenticator, KeySource, SharedSecret
+from graphql_api.auth import Authenticator, KeySource, SharedSecret, everything
 from graphql_api.context import AppOptions
 from graphql_api.documents import FILE_SETTING, TrustedDocuments, faults, load_manifest
 from graphql_api.endpoint import GraphQLEndpoint
@@ -57,14 +58,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=_routes(settings, options),
         middleware=[
-            Middleware(RequestScope, metrics=RequestMetrics(options.metrics), debug=settings.debug),
+            Middleware(
+                RequestScope,
+                metrics=RequestMetrics(options.metrics),
+                debug=settings.debug,
+                hsts_seconds=settings.hsts_seconds,
+            ),
+            *_loopback_only(settings),
             *_cors(settings),
         ],
         lifespan=_lifespan(settings),
     )
-    app.state.authenticator = Authenticator(
-        _key_source(settings), issuer=settings.jwt_issuer, audience=settings.jwt_audience, clock=SystemClock()
-    )
+    app.state.authenticator = _authenticator(settings)
     return app
 
 
@@ -151,6 +156,23 @@ def _cors(settings: Settings) -> list[Middleware]:
         max_age=600,
     )
     return [allowed]
+
+
+def _loopback_only(settings: Settings) -> list[Middleware]:
+    # Without authentication a page in the local browser must not reach the service under a name of its own.
+    if settings.authentication:
+        return []
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])]
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    return Authenticator(
+        _key_source(settings),
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        clock=SystemClock(),
+        nobody=None if settings.authentication else everything(),
+    )
 
 
 def _key_source(settings: Settings) -> KeySource:

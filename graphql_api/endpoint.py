@@ -24,7 +24,7 @@ from strawberry.types.graphql import OperationType
 from domain.errors import DomainError
 from domain.ids import CorrelationId
 from graphql_api.asking import asked_of
-from graphql_api.auth import Principal
+from graphql_api.auth import Authenticator, Principal
 from graphql_api.context import AppOptions, GraphQLContext
 from graphql_api.documents import TrustedDocuments
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
@@ -109,11 +109,10 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         """Who asks, and with what; a token that cannot be trusted is refused before anything runs."""
         state = request.app.state
         header = request.headers.get("authorization")
-        principal: Principal | None = await state.authenticator.principal(header) if header else None
+        authenticator: Authenticator = state.authenticator
+        principal: Principal | None = await authenticator.principal(header) if header else authenticator.nobody
         bound = structlog.contextvars.get_contextvars().get("correlation_id", "")
-        context = GraphQLContext(
-            state.services, self._options, state.authenticator, principal, CorrelationId(str(bound))
-        )
+        context = GraphQLContext(state.services, self._options, authenticator, principal, CorrelationId(str(bound)))
         if isinstance(response, NegotiatedResponse):
             response.context = context
         return context

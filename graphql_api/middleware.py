@@ -56,12 +56,15 @@ class RequestScope:
         app: what it passes them to.
         metrics: where they are counted.
         debug: answers tell their time and how many SQL statements they ran.
+        hsts_seconds: how long a browser that came over HTTPS shall insist on it (RFC 6797); 0 says nothing.
     """
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics, *, debug: bool = False) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, *, debug: bool = False, hsts_seconds: int = 0) -> None:
         self._app = app
         self._metrics = metrics
         self._debug = debug
+        insist = {"Strict-Transport-Security": f"max-age={hsts_seconds}; includeSubDomains"} if hsts_seconds else {}
+        self._secure = SECURITY_HEADERS | insist
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -98,7 +101,7 @@ class RequestScope:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Correlation-ID"] = correlation_id
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in (self._secure if scope["scheme"] == "https" else SECURITY_HEADERS).items():
                     headers.setdefault(name, value)
                 if noted:
                     headers[HEADER] = cache_status(noted)

@@ -84,9 +84,9 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
 
 async def _principal(request: Request, *, required: bool) -> Principal | None:
     authorization = request.headers.get("authorization")
-    if authorization is None and not required:
-        return None
     authenticator: Authenticator = request.app.state.authenticator
+    if authorization is None and (authenticator.nobody is not None or not required):
+        return authenticator.nobody
     return await authenticator.principal(authorization or "")
 
 

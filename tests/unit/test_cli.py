@@ -95,6 +95,7 @@ def test_a_token_for_something_impossible_is_refused(arguments: tuple[str, ...],
 def test_a_listener_on_every_address_is_reached_by_loopback() -> None:
     assert Endpoints("::", 8080).graphql == "http://127.0.0.1:8080/graphql"
     assert Endpoints("::1", 8080).ws == "ws://[::1]:8080/graphql"
+    assert Endpoints("::1", 8443, tls=True).ws == "wss://[::1]:8443/graphql"
 
 
 def test_the_module_runs_as_the_command_does() -> None:
