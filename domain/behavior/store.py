@@ -1,22 +1,19 @@
 """The log in Postgres: rows of one call are written in one transaction, which consent guards from inside."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
-from domain.behavior.model import TAKEN, Backlog, ExploredPlace, Interaction, TrainingRow
-from domain.behavior.served import TakenList
+from domain.behavior.model import Backlog, Interaction
 from domain.behavior.service import Appended, Report, SealedEvent, SealedFeedback, SealedSession
 from domain.errors import ConsentRequired
-from domain.ids import EventId, ModelVersion, SubjectId, TenantId
+from domain.ids import EventId, SubjectId, TenantId
 from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
-from domain.storage.postgres import Database, Isolation, Transaction
+from domain.storage.postgres import Database, Transaction
+from domain.together import Together
 
-ATTRIBUTION: Final = timedelta(minutes=30)
-"""What is done with a list within this time is put down to it."""
-
-SUCCESSES: Final = [action.value for action in TAKEN]
+REPORTS_TOGETHER: Final = 32
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
 LOCK_COLLECTING = """
@@ -55,41 +52,6 @@ _ADD_IMPORTED = """
         WHERE tenant_id = $1 AND subject_id IN (SELECT subject_id FROM added))
     SELECT count(*) FROM added"""
 
-# A snapshot for training: rows of whoever agreed to it, which row-level security sees to.
-_TRAINING_ROWS = """
-    SELECT subject_id, item_id, type, occurred_at FROM user_behavior_events
-    WHERE tenant_id = $1 AND item_id IS NOT NULL"""
-
-# The first list of each person on each day, so that nobody who looks often counts more than others; whether something
-# of it was taken within the time given. Row-level security leaves out who did not agree to training.
-_FIRST_LISTS = """
-    SELECT succeeded FROM (
-        SELECT DISTINCT ON (r.subject_id, (r.served_at AT TIME ZONE 'UTC')::date) r.served_at, r.recommendation_id,
-               EXISTS (SELECT FROM recommendation_interactions i
-                       WHERE i.subject_id = r.subject_id AND i.recommendation_id = r.recommendation_id
-                         AND i.action = ANY($5::text[]) AND i.occurred_at < r.served_at + $4::interval) AS succeeded
-        FROM recommendations r
-        WHERE tenant_id = $1 AND model_version = $2 AND r.served_at < $3::timestamptz - $4::interval
-        ORDER BY r.subject_id, (r.served_at AT TIME ZONE 'UTC')::date, r.served_at, r.recommendation_id
-    ) AS first ORDER BY served_at, recommendation_id LIMIT $6"""
-
-# Places of served lists that chance had a part in, and whether the item was taken.
-_EXPLORED = """
-    SELECT r.subject_id, r.served_at, place.item_id, place.propensity,
-           EXISTS (SELECT FROM recommendation_interactions i
-                   WHERE i.subject_id = r.subject_id AND i.recommendation_id = r.recommendation_id
-                     AND i.item_id = place.item_id AND i.action = ANY($3::text[])) AS succeeded
-    FROM recommendations r CROSS JOIN LATERAL unnest(r.item_ids, r.propensities) AS place (item_id, propensity)
-    WHERE r.tenant_id = $1 AND place.propensity > 0 AND place.propensity < 1
-    ORDER BY r.served_at DESC, r.recommendation_id, place.item_id LIMIT $2"""
-
-_TAKEN_LISTS = """
-    SELECT r.subject_id, r.served_at, r.item_ids, array_agg(DISTINCT i.item_id) AS taken, r.device, r.surface, r.purpose
-    FROM recommendations r JOIN recommendation_interactions i USING (tenant_id, subject_id, recommendation_id)
-    WHERE r.tenant_id = $1 AND i.action = ANY($3::text[])
-    GROUP BY r.subject_id, r.recommendation_id, r.served_at, r.item_ids, r.device, r.surface, r.purpose
-    ORDER BY r.served_at DESC, r.recommendation_id LIMIT $2"""
-
 _ADD_FEEDBACK = """
     INSERT INTO user_feedback (tenant_id, subject_id, occurred_at, feedback_id, sentiment, item_id, payload_sealed)
     SELECT $1, $2, $3::timestamptz, * FROM unnest($4::uuid[], $5::text[], $6::text[], $7::bytea[])
@@ -117,21 +79,38 @@ class PostgresBehaviorStore:
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
         self._outbox = outbox
+        self._reports = Together(self._append, limit=REPORTS_TOGETHER)
 
     async def append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Appended:
-        """Add a report; events that are there already are left alone, and nothing is announced for them."""
+        """Add a report; events that are there already are left alone, and nothing is announced for them.
+
+        Reports about the same person that arrive while another is written wait for its lock in any case; they are
+        written in one transaction, and each is answered once that has committed.
+        """
+        return await self._reports.ask((tenant, subject), report)
+
+    async def _append(self, whose: tuple[TenantId, SubjectId], reports: Sequence[Report]) -> list[Appended]:
+        tenant, subject = whose
+        answers = list[Appended]()
         async with self._database.transaction(tenant, (subject,)) as tx:
             version = await lock_collecting(tx, tenant, subject)
-            added = await add_events(tx, tenant, subject, report)
-            if not added:
-                return Appended(0, version)
-            await _add_feedback(tx, tenant, subject, report, added)
-            await _add_interactions(tx, tenant, subject, report, added)
-            if report.session is not None:
-                await _touch_session(tx, tenant, subject, report, report.session, len(added))
-            kind = UpdateKind.INTERACTION_TRACKED
-            version = await self._outbox.announce(tx, tenant, subject, kind, report.announcement)
-        return Appended(len(added), version)
+            for report in reports:
+                answers.append(await self._add(tx, tenant, subject, report, version))
+                version = answers[-1].version
+        return answers
+
+    async def _add(
+        self, tx: Transaction, tenant: TenantId, subject: SubjectId, report: Report, version: int
+    ) -> Appended:
+        added = await add_events(tx, tenant, subject, report)
+        if not added:
+            return Appended(0, version)
+        await _add_feedback(tx, tenant, subject, report, added)
+        await _add_interactions(tx, tenant, subject, report, added)
+        if report.session is not None:
+            await _touch_session(tx, tenant, subject, report, report.session, len(added))
+        kind = UpdateKind.INTERACTION_TRACKED
+        return Appended(len(added), await self._outbox.announce(tx, tenant, subject, kind, report.announcement))
 
     async def backlog(self) -> Backlog:
         """What waits to be learned from."""
@@ -171,49 +150,6 @@ class PostgresImportStore:
                 people,
             )
         return int(added)
-
-
-class TrainingLog:
-    """The log as the trainer sees it: consented rows, no sealed field, one snapshot for the whole reading.
-
-    Args:
-        database: logged in as the trainer.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def chunks(self, tenant: TenantId) -> AsyncIterator[list[TrainingRow]]:
-        """Every row about a catalogue item, in chunks, in no particular order."""
-        async with self._database.transaction(tenant, isolation=Isolation.REPEATABLE_READ) as tx:
-            async for rows in tx.stream(_TRAINING_ROWS, tenant):
-                yield [TrainingRow(row["subject_id"], row["item_id"], row["type"], row["occurred_at"]) for row in rows]
-
-    async def first_lists(self, tenant: TenantId, version: ModelVersion, now: datetime, limit: int) -> list[bool]:
-        """Of each person and day the first list of a model version, in time order: whether something of it was taken.
-
-        A list counts once `ATTRIBUTION` has passed since it was served.
-        """
-        async with self._database.transaction(tenant) as tx:
-            rows = await tx.rows(_FIRST_LISTS, tenant, version, now, ATTRIBUTION, SUCCESSES, limit)
-        return [row["succeeded"] for row in rows]
-
-    async def explored(self, tenant: TenantId, limit: int) -> list[ExploredPlace]:
-        """The newest places of served lists that chance had a part in."""
-        async with self._database.transaction(tenant) as tx:
-            rows = await tx.rows(_EXPLORED, tenant, limit, SUCCESSES)
-        return [
-            ExploredPlace(
-                row["subject_id"], row["served_at"], row["item_id"], float(row["propensity"]), row["succeeded"]
-            )
-            for row in rows
-        ]
-
-    async def taken_lists(self, tenant: TenantId, limit: int) -> list[TakenList]:
-        """The newest served lists of which something was taken."""
-        async with self._database.transaction(tenant) as tx:
-            rows = await tx.rows(_TAKEN_LISTS, tenant, limit, SUCCESSES)
-        return [TakenList(*row) for row in rows]
 
 
 async def lock_collecting(tx: Transaction, tenant: TenantId, subject: SubjectId) -> int:

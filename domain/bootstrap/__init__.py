@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from domain.adaptation.store import CommonWaysStore, WorkflowLog
-from domain.behavior.store import TrainingLog
 from domain.bootstrap.ground import lay_ground
 from domain.bootstrap.secrets import required, role_passwords
 from domain.bootstrap.services import Services, assemble
 from domain.clock import Clock, SystemClock
 from domain.generation.census import GenerationCensus
 from domain.generation.store import PostgresCensusStore
+from domain.measurement.store import TrainingLog
 from domain.settings import Settings
 from domain.storage.postgres import Databases
 from domain.storage.roles import Role, url_as

@@ -21,6 +21,7 @@ from domain.privacy.data_keys import DataKeys
 from domain.privacy.lru import LruCache
 from domain.privacy.model import Subject, valid_user_id
 from domain.privacy.receipts import ConsentReceipt, StartingPoint
+from domain.together import Together
 
 DEFAULT_CAPACITY = 50_000
 CHUNK = 1000
@@ -108,6 +109,7 @@ class SubjectDirectory:
         self._clock = clock
         self._beginning = beginning
         self._known: LruCache[bytes, SubjectId] = LruCache(capacity)
+        self._looks = Together(self._look_up_each, limit=CHUNK)
 
     def identity_hash(self, tenant: TenantId, user_id: UserId) -> bytes:
         """HMAC-SHA256 of tenant and external id: 32 bytes.
@@ -124,8 +126,11 @@ class SubjectDirectory:
         return UUID(bytes=self.identity_hash(tenant, user_id)[:16])
 
     async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
-        """The person, read afresh; None if nothing is kept of them. Raises `ValidationFailed`."""
-        return (await self.resolve_many(tenant, (user_id,))).get(user_id)
+        """The person, read afresh; None if nothing is kept of them. Raises `ValidationFailed`.
+
+        Those who are looked for at the same moment are found in one transaction, which begins after all were asked for.
+        """
+        return await self._looks.ask(tenant, self.identity_hash(tenant, user_id))
 
     async def resolve_many(self, tenant: TenantId, user_ids: Iterable[UserId]) -> dict[UserId, Subject]:
         """The people among `user_ids` of whom something is kept, by external id. Raises `ValidationFailed`."""
@@ -184,6 +189,10 @@ class SubjectDirectory:
     def forget(self, tenant: TenantId, user_id: UserId) -> None:
         """Drop what is remembered of a person's place in the directory."""
         self._known.drop(self.identity_hash(tenant, user_id))
+
+    async def _look_up_each(self, tenant: TenantId, hashes: Sequence[bytes]) -> list[Subject | None]:
+        found = await self._look_up(tenant, list(dict.fromkeys(hashes)))
+        return [found.get(digest) for digest in hashes]
 
     async def _look_up(self, tenant: TenantId, hashes: Sequence[bytes]) -> dict[bytes, Subject]:
         known = {digest: subject for digest in hashes if (subject := self._known.get(digest)) is not None}

@@ -23,8 +23,10 @@ from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId
 from domain.realtime.metrics import RealtimeMetrics
 from domain.realtime.model import Entry, UpdateKind
+from domain.together import Together
 
 ROWS_A_ROUND = 1_000
+CALLS_A_ROUND = 1_000
 SWEEP_AGE_SECONDS = 2.0
 SWEEP_SUBJECTS = 500
 
@@ -81,17 +83,24 @@ class OutboxPublisher:
         self._outbox = outbox
         self._streams = streams
         self._metrics = metrics
+        self._rounds = Together(self._publish_once, limit=CALLS_A_ROUND)
 
     async def publish(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
         """Publish all that waits for these people; call it after the commit.
 
-        It never fails: what could not be published stays in the outbox for the sweep.
+        Calls about the same people at the same moment become one. It never fails: what could not be published stays
+        in the outbox for the sweep.
 
         Returns:
-            How many updates this call published.
+            How many updates of theirs were published.
         """
-        wanted = list(dict.fromkeys(subjects))
-        published = 0
+        return await self._rounds.ask((tenant, tuple(dict.fromkeys(subjects))), None)
+
+    async def _publish_once(self, whose: tuple[TenantId, tuple[SubjectId, ...]], calls: Sequence[None]) -> list[int]:
+        return [await self._publish(*whose)] * len(calls)
+
+    async def _publish(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
+        wanted, published = list(subjects), 0
         try:
             while wanted:
                 rows = await self._outbox.unpublished(tenant, wanted, ROWS_A_ROUND)
@@ -119,7 +128,7 @@ class OutboxPublisher:
                 by_tenant: defaultdict[TenantId, list[SubjectId]] = defaultdict(list)
                 for tenant, subject in waiting:
                     by_tenant[tenant].append(subject)
-                moved = sum([await self.publish(tenant, subjects) for tenant, subjects in by_tenant.items()])
+                moved = sum([await self._publish(tenant, subjects) for tenant, subjects in by_tenant.items()])
                 swept += moved
                 if not moved or len(waiting) < SWEEP_SUBJECTS:
                     break

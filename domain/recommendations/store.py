@@ -2,11 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
+from typing import Final
 
 from domain.ids import ItemId, SubjectId, TenantId
 from domain.recommendations.page import Exposure, PastAction
 from domain.recommendations.segmentation import Membership
 from domain.storage.postgres import Database
+from domain.together import Together
+
+NOTED_TOGETHER: Final = 64
 
 # Beyond the latest rows only the items count, and what was said of them: what has been seen or sent away stays away
 # however much has happened since.
@@ -41,6 +46,7 @@ class PostgresRecommendationStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._notes = Together(self._note, limit=NOTED_TOGETHER)
 
     async def history(self, tenant: TenantId, subject: SubjectId, limit: int) -> list[PastAction]:
         """What a person did with catalogue items, latest first."""
@@ -52,29 +58,39 @@ class PostgresRecommendationStore:
         ]
 
     async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure) -> None:
-        """Keep what was served to a person who agrees to it.
+        """Keep what was served to a person who agrees to it; returns once that has committed.
 
-        An exposure is no promise to anybody, so the commit does not wait for the disk.
+        Lists that are served at the same moment are noted in one transaction. An exposure is no promise to anybody, so
+        its commit does not wait for the disk.
         """
-        async with self._database.transaction(tenant, (subject,), durable=False) as tx:
-            await tx.execute(
-                _NOTE,
-                tenant,
-                subject,
-                exposure.recommendation_id,
-                None if exposure.kind is None else exposure.kind.value,
-                exposure.surface,
-                exposure.model_version,
-                exposure.policy_version,
-                [item.item_id for item in exposure.items],
-                [item.score for item in exposure.items],
-                [item.propensity for item in exposure.items],
-                exposure.served_at,
-                exposure.device,
-                exposure.purpose,
-                exposure.local_hour,
-                exposure.weekday,
-            )
+        await self._notes.ask(tenant, (subject, exposure))
+
+    async def _note(self, tenant: TenantId, served: Sequence[tuple[SubjectId, Exposure]]) -> list[None]:
+        # In the order of people, as everybody locks them who locks several: each row holds its person until the commit.
+        ordered = sorted(served, key=itemgetter(0))
+        async with self._database.transaction(tenant, {subject for subject, _ in ordered}, durable=False) as tx:
+            await tx.execute_for_each(_NOTE, [_row(tenant, subject, exposure) for subject, exposure in ordered])
+        return [None] * len(served)
+
+
+def _row(tenant: TenantId, subject: SubjectId, exposure: Exposure) -> tuple[object, ...]:
+    return (
+        tenant,
+        subject,
+        exposure.recommendation_id,
+        None if exposure.kind is None else exposure.kind.value,
+        exposure.surface,
+        exposure.model_version,
+        exposure.policy_version,
+        [item.item_id for item in exposure.items],
+        [item.score for item in exposure.items],
+        [item.propensity for item in exposure.items],
+        exposure.served_at,
+        exposure.device,
+        exposure.purpose,
+        exposure.local_hour,
+        exposure.weekday,
+    )
 
 
 _HISTORIES = """

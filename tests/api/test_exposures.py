@@ -1,16 +1,19 @@
 """What is noted of a list that was shown: its items, their propensities, and its circumstances."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from domain.behavior.model import Action, BehaviorData, Receipt
 from domain.ids import UserId
+from domain.privacy.model import OBSERVED_PURPOSES
 from domain.recommendations.exploration import POOL, UNIFORM
-from domain.recommendations.page import RecommendationRequest
+from domain.recommendations.page import RecommendationList, RecommendationRequest
 from domain.storage.postgres import Database
 from tests.api.graphql_room import LEARN, Graph, caller
-from tests.api.rest_room import RestRoom
+from tests.api.rest_room import AGREED, RestRoom
 
 ANNA = "anna@example.com"
 ACTED = {"userId": ANNA, "actions": [{"type": "template_used", "feature": "modern_template"}]}
@@ -84,3 +87,50 @@ async def test_the_circumstances_of_a_list_are_kept_with_it(room: RestRoom, anna
     noted = await exposure(room, database, answer["recommendationId"])
     kept = [noted[name] for name in ("surface", "device", "purpose", "local_hour", "weekday")]
     assert kept == ["home", "mobile", "social_media", 21, 1]
+
+
+async def test_lists_that_are_served_at_once_are_noted_each_for_its_own_person(
+    room: RestRoom, database: Database
+) -> None:
+    people = [f"visitor-{n}@example.com" for n in range(12)]
+    for person in people:
+        await room.agree(person)
+    await room.services.privacy.record_consent(
+        room.tenant, UserId(people[0]), OBSERVED_PURPOSES, granted=False, evidence=AGREED
+    )
+
+    async def served(person: str) -> RecommendationList:
+        return await room.services.recommendations.recommend(room.tenant, UserId(person), RecommendationRequest())
+
+    lists = await asyncio.gather(*(served(person) for person in people for _ in range(3)))
+    noted: dict[str, set[UUID]] = {}
+    for person in people:
+        subject = await room.services.directory.resolve(room.tenant, UserId(person))
+        assert subject is not None
+        async with database.transaction(room.tenant, (subject.subject_id,)) as tx:
+            rows = await tx.rows("SELECT recommendation_id, item_ids FROM recommendations")
+        noted[person] = {row["recommendation_id"] for row in rows}
+    assert noted.pop(people[0]) == set()
+    expected = {
+        person: {found.recommendation_id for found in lists[3 * place : 3 * place + 3]}
+        for place, person in enumerate(people)
+        if place
+    }
+    assert noted == expected
+
+
+async def test_reports_about_one_person_at_once_are_all_kept_and_told_in_order(room: RestRoom) -> None:
+    await room.agree(ANNA)
+    before = await room.services.directory.resolve(room.tenant, UserId(ANNA))
+    assert before is not None
+
+    async def told(n: int) -> Receipt:
+        data = BehaviorData(actions=(Action("viewed", feature=f"template_{n % 3}"),))
+        return await room.services.behavior.learn_preferences(room.tenant, UserId(ANNA), data, f"call-{n // 2}")
+
+    receipts = await asyncio.gather(*(told(n) for n in range(16)))
+    # Every second call is the retry of the one before it, and adds nothing.
+    assert sum(receipt.accepted for receipt in receipts) == 8
+    assert sum(receipt.duplicates for receipt in receipts) == 8
+    versions = sorted(receipt.version for receipt in receipts if receipt.accepted)
+    assert versions == list(range(before.version + 1, before.version + 9))

@@ -28,7 +28,7 @@ INDEXES = {
         "domain/models/store.py",
         "SET status = 'retired' WHERE tenant_id = $1 AND name = $2 AND status = 'champion'",
     ),
-    "recommendations_by_model": ("domain/behavior/store.py", "WHERE tenant_id = $1 AND model_version = $2"),
+    "recommendations_by_model": ("domain/measurement/store.py", "WHERE tenant_id = $1 AND model_version = $2"),
     "user_behavior_events_history": ("domain/profiles/store.py", "ORDER BY e.occurred_at DESC, e.event_id"),
     "user_behavior_events_quarantined": (
         "domain/storage/migrations/sql/0001_security.sql",
