@@ -139,7 +139,7 @@ def _pictures(name: str, outcome: Outcome) -> Iterator[tuple[str, str]]:
     dots = [
         Dot(one.name, one.value, *one.interval, (one.goal.low, one.goal.high), bool(one.met))
         for one in outcome.findings
-        if one.goal is not None
+        if one.goal is not None and one.share
     ]
     if dots and not outcome.pictures:
         yield f"{name}.svg", dots_drawn(STUDIES[name].about, dots)

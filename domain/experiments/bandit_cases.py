@@ -8,9 +8,10 @@ from pydantic import Field
 
 from domain.errors import ValidationFailed
 from domain.experiments.arm_inputs import Sums
-from domain.experiments.bandits import inverse_gap_weights, linucb, policy_value, ucb1, with_floor
+from domain.experiments.bandits import inverse_gap_weights, policy_value, ucb1, with_floor
 from domain.experiments.bayesian import beta_posterior, normal_posterior, probability_best
 from domain.experiments.case import Case, Chance, Count, Positive, Result
+from domain.experiments.contextual import LinearArm, upper_bounds
 from domain.experiments.definition import MAX_VARIATIONS
 
 BEST = "the probability to be best, by quadrature"
@@ -125,8 +126,10 @@ class LinUcb(Case):
         widths = {len(row) for row in (*self.contexts, *self.query)}
         if len(widths) > 1 or not len(self.contexts) == len(self.actions) == len(self.rewards):
             raise ValidationFailed("contexts, actions and rewards are as many, and contexts as wide", field="contexts")
-        seen = np.array(self.contexts), np.array(self.actions), np.array(self.rewards)
-        bounds = linucb(*seen, np.array(self.query), self.alpha, self.l2_lambda)
+        contexts, actions, rewards = (np.array(self.contexts), np.array(self.actions), np.array(self.rewards))
+        shown = [actions == arm for arm in range(int(actions.max()) + 1)]
+        arms = [LinearArm.of(contexts[rows], rewards[rows]) for rows in shown]
+        bounds = upper_bounds(arms, np.array(self.query), self.alpha, self.l2_lambda)
         return {"ucb": bounds.tolist(), "choice": [int(arm) for arm in bounds.argmax(axis=1)]}
 
 

@@ -60,45 +60,25 @@ def inverse_gap_weights(scores: Sequence[float], gamma: float, floor: float) -> 
     return shares
 
 
-def linucb(
-    contexts: Floats, actions: NDArray[np.int64], rewards: Floats, query: Floats, alpha: float, ridge: float
-) -> Floats:
-    """Upper bounds of each arm's reward, float64[queries, arms] (Li, Chu, Langford, Schapire, WWW 2010, disjoint).
-
-    Args:
-        contexts: float64[rounds, features].
-        actions: int64[rounds], the arm that was shown.
-        rewards: float64[rounds].
-        query: float64[queries, features].
-        alpha: how much optimism.
-        ridge: the penalty on the weights.
-    """
-    bounds = np.empty((len(query), int(actions.max()) + 1))
-    for arm in range(bounds.shape[1]):
-        seen = contexts[actions == arm]
-        inverse = np.linalg.inv(ridge * np.eye(contexts.shape[1]) + seen.T @ seen)
-        theta = inverse @ seen.T @ rewards[actions == arm]
-        bounds[:, arm] = query @ theta + alpha * np.sqrt(np.einsum("qf,fg,qg->q", query, inverse, query))
-    return bounds
-
-
 @dataclass(frozen=True, slots=True)
 class PolicyValue:
     """What a policy would have earned a round, by several estimators.
 
     Attributes:
         ips: inverse propensity scores; `ips_se` its standard error.
-        snips: the same, divided by the sum of weights.
+        snips: the same, divided by the sum of weights; `snips_se` by the delta method.
         dm: by the reward model alone.
-        dr: doubly robust; `sndr` with weights divided by their sum.
+        dr: doubly robust, and `dr_se`; `sndr` with weights divided by their sum.
         ess: how many rounds the weights are worth.
     """
 
     ips: float
     ips_se: float
     snips: float
+    snips_se: float
     dm: float
     dr: float
+    dr_se: float
     sndr: float
     ess: float
 
@@ -121,12 +101,19 @@ def policy_value(
         raise ValidationFailed("the policy never takes what was logged, so nothing is known of it", field="pi_e")
     earned, by_model = weights * rewards, (policy * model).sum(axis=1)
     beyond = weights * (rewards - model[rounds, actions])
+    snips = float(earned.sum() / weights.sum())
     return PolicyValue(
         ips=float(earned.mean()),
-        ips_se=float(earned.std(ddof=1) / np.sqrt(len(rounds))),
-        snips=float(earned.sum() / weights.sum()),
+        ips_se=_standard_error(earned),
+        snips=snips,
+        snips_se=_standard_error(weights * (rewards - snips) / weights.mean()),
         dm=float(by_model.mean()),
         dr=float((by_model + beyond).mean()),
+        dr_se=_standard_error(by_model + beyond),
         sndr=float(by_model.mean() + beyond.sum() / weights.sum()),
         ess=float(weights.sum() ** 2 / (weights**2).sum()),
     )
+
+
+def _standard_error(values: Floats) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))

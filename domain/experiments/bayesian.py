@@ -12,7 +12,7 @@ from domain.experiments.effects import Interval
 Floats = NDArray[np.float64]
 
 TAIL: Final = 1e-17
-STEPS: Final = 32
+STEPS: Final = 16
 PIECES: Final = 24
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(STEPS)

@@ -105,3 +105,21 @@ def test_a_folder_that_cannot_be_made_is_refused() -> None:
     shown = run("--only", "power", "--runs", "20", "--plots", "/proc/none")
     assert shown.exit_code == 2
     assert "VALIDATION" in shown.stderr
+
+
+def test_bandits_lose_less_than_an_equal_split_and_less_still_where_they_look_at_contexts() -> None:
+    found = {name: figure["value"] for name, figure in figures("regret", 20).items()}
+    assert found["best arm known: regret"] < found["Thompson: regret"] < 0.4 * found["equal split: regret"]
+    assert found["UCB1: regret"] < 0.8 * found["equal split: regret"]
+    blind = found["contexts: Thompson, no context: regret"]
+    for policy in ("LinUCB", "inverse gap"):
+        assert found["contexts: best arm known: regret"] < found[f"contexts: {policy}: regret"] < 0.5 * blind
+
+
+def test_off_policy_intervals_hold_the_truth_and_thin_logs_are_refused() -> None:
+    found = {name: figure["value"] for name, figure in figures("off-policy", 300).items()}
+    for name in ("IPS", "SNIPS", "DR"):
+        assert 0.9 <= found[f"{name}: intervals that hold the truth"] <= 0.99
+    bias = {name.partition(":")[0]: value for name, value in found.items() if "bias" in name}
+    assert abs(bias["DR"]) < 0.005 < abs(bias["DM"])
+    assert found["log that says too little: refused"] >= 0.95

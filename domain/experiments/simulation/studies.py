@@ -7,11 +7,19 @@ from zlib import crc32
 import numpy as np
 
 from domain.errors import ValidationFailed
-from domain.experiments.simulation import coverage, peeking, power, sample_ratios
+from domain.experiments.simulation import coverage, peeking, policy_values, power, regret, sample_ratios
 from domain.experiments.simulation.study import Advance, Outcome, Study, require_runs
 
 STUDIES: Final[Mapping[str, Study]] = {
-    study.name: study for study in (peeking.STUDY, coverage.STUDY, power.STUDY, sample_ratios.STUDY)
+    study.name: study
+    for study in (
+        peeking.STUDY,
+        coverage.STUDY,
+        power.STUDY,
+        sample_ratios.STUDY,
+        regret.STUDY,
+        policy_values.STUDY,
+    )
 }
 
 
