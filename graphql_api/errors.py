@@ -51,7 +51,7 @@ def presented(error: GraphQLError, correlation_id: CorrelationId, *, suggestions
     """
     shown: dict[str, Any] = dict(error.formatted)
     cause = error.original_error
-    if isinstance(cause, DomainError):
+    if isinstance(cause, DomainError) and cause.code != INTERNAL:
         shown["message"] = cause.message
         shown["extensions"] = extensions_of(cause)
     elif isinstance(cause, InvalidOperationTypeError):

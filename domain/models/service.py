@@ -244,7 +244,8 @@ class ModelRegistry:
         self._metrics.serving(replace(record, drift=drift))
 
     async def _version(self, tenant: TenantId, version: ModelVersion) -> ModelRecord:
-        record = await self._store.version(tenant, RECOMMENDATION_MODEL, version)
+        # The database takes no NUL, and no version has one.
+        record = None if "\0" in version else await self._store.version(tenant, RECOMMENDATION_MODEL, version)
         if record is None:
             raise NotFound("There is no such version.", field="version")
         return record
@@ -272,5 +273,5 @@ class ModelRegistry:
 
 
 def _require_short(reason: str) -> None:
-    if len(reason) > REASON_LIMIT:
-        raise ValidationFailed(f"must have at most {REASON_LIMIT} characters", field="reason")
+    if len(reason) > REASON_LIMIT or "\0" in reason:
+        raise ValidationFailed(f"must have at most {REASON_LIMIT} characters, none of them NUL", field="reason")

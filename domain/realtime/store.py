@@ -274,7 +274,9 @@ def _topic(channel: str) -> Topic:
 
 def _entry(raw: StreamEntry, sequence_bits: int = 0) -> Entry:
     identity, fields = raw
-    return Entry(_version(identity, sequence_bits), fields[b"k"].decode(), fields[b"b"])
+    # What nobody of this service wrote becomes an update of an unknown kind, which makes readers fetch anew.
+    kind = fields.get(b"k", b"").decode(errors="replace")
+    return Entry(_version(identity, sequence_bits), kind, fields.get(b"b", b""))
 
 
 def _parsed(payload: bytes, topic: Topic) -> Entry | None:

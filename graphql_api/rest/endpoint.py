@@ -14,7 +14,7 @@ from starlette.types import Scope as ConnectionScope
 from domain.bootstrap import Services
 from domain.errors import DomainError
 from graphql_api.auth import Authenticator, Principal
-from graphql_api.errors import VALIDATION
+from graphql_api.errors import INTERNAL, VALIDATION
 from graphql_api.rates import admit
 from graphql_api.rest.body import Unreadable, read_body
 from graphql_api.rest.operation import Call, NoBody, Operation
@@ -57,6 +57,9 @@ class Endpoint:
         try:
             return await _run(operation, request)
         except DomainError as error:
+            if error.code == INTERNAL:
+                _log.exception("what is stored cannot be trusted", operation=operation.name)
+                return broken()
             return refused(error)
         except ValidationError as error:
             return invalid(error)

@@ -7,8 +7,8 @@ import pytest
 from domain.errors import Unavailable
 from domain.ids import UserId
 from graphql_api.errors import MASKED
-from tests.api.graphql_room import LEARN, LIST, TRACK, Graph, caller
-from tests.api.rest_room import RestRoom
+from tests.api.graphql_room import LEARN, LIST, TRACK, Graph, begun, caller, served
+from tests.api.rest_room import RestRoom, token
 
 ANNA = "anna@example.com"
 
@@ -125,3 +125,19 @@ async def test_a_strange_correlation_id_is_replaced(given: str, anna: Graph) -> 
     answer = await anna.post({"query": "{ __typename }"}, X_Correlation_ID=given)
     assert answer.headers["x-correlation-id"] != given
     assert len(answer.headers["x-correlation-id"]) == 32
+
+
+async def test_a_fault_of_ours_on_a_socket_shows_an_id_and_nothing_else(
+    room: RestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bug(*_arguments: object) -> None:
+        raise RuntimeError("postgres://owner:secret@db/personalization")
+
+    monkeypatch.setattr(room.services.profiles, "profile", bug)
+    async with served(room.app) as address, begun(address, f"Bearer {token(room.tenant, ANNA)}") as opened:
+        await opened.subscribe(PROFILE, user=ANNA)
+        message = await opened.receive()
+    [error] = message["payload"]["errors"]
+    assert (error["message"], error["extensions"]["code"]) == (MASKED, "INTERNAL")
+    assert error["extensions"]["correlationId"]
+    assert "secret" not in str(message)
