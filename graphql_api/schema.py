@@ -22,6 +22,7 @@ from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.data_map import DataMapQuery
 from graphql_api.errors import presented
+from graphql_api.execution import PlainReading
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
 from graphql_api.identities import IdentityMutation
@@ -206,6 +207,7 @@ def build_schema(
         subscription=Subscription,
         types=[CatalogItemNode, ProfileNode, Problem],
         extensions=[*extensions, Measured] if debug else extensions,
+        execution_context_class=PlainReading,
         config=StrawberryConfig(disable_field_suggestions=production, sort_schema=in_order),
     )
 
