@@ -3,11 +3,13 @@
 Nobody's name is in them: code that logs about people names none of them, neither by external nor by internal id.
 """
 
+import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
 
@@ -27,7 +29,7 @@ def configure_logging(*, level: str = "INFO", debug: bool = False) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared[:2], *shared[3:], structlog.processors.JSONRenderer(sort_keys=True)],
+        processors=[*shared[:2], *shared[3:], structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -39,13 +41,21 @@ def configure_logging(*, level: str = "INFO", debug: bool = False) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _name_the_event,
-                structlog.processors.JSONRenderer(sort_keys=True),
+                structlog.processors.JSONRenderer(serializer=_json),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if debug else threshold)
+
+
+def _json(event: object, default: Callable[[Any], Any]) -> str:
+    try:
+        return orjson.dumps(event, default=default, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # Integers of more than 64 bits and lone surrogates, which JSON's own module can write.
+        return json.dumps(event, default=default, sort_keys=True)
 
 
 def _name_the_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from secrets import token_hex
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.caching.model import Lookup, lookups
@@ -24,6 +24,7 @@ SECURITY_HEADERS: Final = {
     "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
+CORRELATION: Final = b"x-correlation-id"
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -47,6 +48,17 @@ class RequestMetrics:
             buckets=BUCKETS,
             registry=registry,
         )
+        # Looking a child up by its labels costs more than counting; there are as many as routes have outcomes.
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        found = self._known.get((method, route, status))
+        if found is None:
+            found = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+            self._known[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
 
 class RequestScope:
@@ -64,7 +76,7 @@ class RequestScope:
         self._metrics = metrics
         self._debug = debug
         insist = {"Strict-Transport-Security": f"max-age={hsts_seconds}; includeSubDomains"} if hsts_seconds else {}
-        self._secure = SECURITY_HEADERS | insist
+        self._plain, self._secure = _raw(SECURITY_HEADERS), _raw(SECURITY_HEADERS | insist)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -99,14 +111,14 @@ class RequestScope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Correlation-ID"] = correlation_id
-                for name, value in (self._secure if scope["scheme"] == "https" else SECURITY_HEADERS).items():
-                    headers.setdefault(name, value)
+                own = {CORRELATION: correlation_id.encode()}
                 if noted:
-                    headers[HEADER] = cache_status(noted)
+                    own[HEADER.lower().encode()] = cache_status(noted).encode()
                 if self._debug:
-                    headers["Server-Timing"] = server_timing(time.perf_counter() - started, len(statements))
+                    timing = server_timing(time.perf_counter() - started, len(statements))
+                    own[b"server-timing"] = timing.encode()
+                always = self._secure if scope["scheme"] == "https" else self._plain
+                message["headers"] = _completed(message.get("headers", ()), own, always)
             await send(message)
 
         try:
@@ -120,10 +132,22 @@ class RequestScope:
     def _note(self, scope: Scope, status: int, seconds: float, detail: Mapping[str, object]) -> None:
         # The template, not the path: a path may hold a user id.
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
-        self._metrics.seconds.labels(scope["method"], route).observe(seconds)
+        self._metrics.note(scope["method"], route, status, seconds)
         milliseconds = round(seconds * 1000, 2)
         log.info("request", method=scope["method"], route=route, status=status, milliseconds=milliseconds, **detail)
+
+
+def _raw(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+def _completed(
+    given: Iterable[tuple[bytes, bytes]], own: Mapping[bytes, bytes], always: Iterable[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    """Headers of an answer: `own` whatever was given, `always` where nothing was."""
+    headers = [header for header in given if header[0] not in own]
+    named = {name for name, _ in headers}
+    return [*headers, *own.items(), *(header for header in always if header[0] not in named)]
 
 
 def server_timing(seconds: float, statements: int) -> str:

@@ -1,7 +1,7 @@
 """Kept answers in Redis: one key for each question, whatever its answer depends on; a new one takes its place."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from domain.caching.model import CacheName, Question
@@ -11,10 +11,12 @@ from domain.storage import keys
 from domain.storage.keys import RedisKey
 from domain.storage.postgres import Transaction
 from domain.storage.redis import RedisStore
+from domain.together import Together
 
 _NOTE_CHANGE: Final = """
     UPDATE subjects SET unannounced = unannounced + 1 WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
 
+ASKED_TOGETHER: Final = 64
 PAUSE_SECONDS: Final = 1.0
 """After a failure Redis is left alone for so long: while it hangs, few requests wait for its deadline, not all."""
 
@@ -24,16 +26,20 @@ class RedisAnswers:
 
     def __init__(self, redis: RedisStore) -> None:
         self._redis = redis
+        self._gets = Together(self._get_each, limit=ASKED_TOGETHER)
         self._paused_until = 0.0
 
     async def get(self, question: Question) -> bytes | None:
-        """What is kept for a question. Raises `Unavailable`."""
+        """What is kept for a question, fetched together with what is asked at the same moment. Raises `Unavailable`."""
         self._require_reachable()
         try:
-            return await self._redis.get(_key(question, 1))
+            return await self._gets.ask(None, _key(question, 1))
         except Unavailable:
             self._pause()
             raise
+
+    async def _get_each(self, _key: None, keys: Sequence[RedisKey]) -> list[bytes | None]:
+        return await self._redis.get_each(keys)
 
     async def put(self, question: Question, sealed: bytes, ttl_seconds: int) -> None:
         """Keep an answer, a little shorter than asked by chance. Raises `Unavailable`."""

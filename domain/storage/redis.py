@@ -101,6 +101,12 @@ class RedisStore:
         """The value under `key`, None if there is none."""
         return cast("bytes | None", await self._command("GET", key.name))
 
+    async def get_each(self, keys: Sequence[RedisKey]) -> list[bytes | None]:
+        """The value under each of `keys`, in one round trip; each on its own, as they may lie in different slots."""
+        if len(keys) == 1:
+            return [await self.get(keys[0])]
+        return [_settled(reply) for reply in await self._pipeline([("GET", key.name) for key in keys])]
+
     async def set(self, key: RedisKey, value: bytes) -> None:
         """Keep `value` for the key's lifetime, a little less by chance."""
         lifetime = key.ttl_seconds * (1 - _jitter.uniform(0, TTL_JITTER))
