@@ -21,10 +21,12 @@ from domain.errors import ValidationFailed
 from domain.logs import configure_logging
 from domain.settings import Environment, Settings, load_settings
 from graphql_api import home
+from graphql_api.asking import PREFLIGHTED
 from graphql_api.auth import Authenticator, KeySource, SharedSecret, everything
 from graphql_api.context import AppOptions
 from graphql_api.documents import FILE_SETTING, TrustedDocuments, faults, load_manifest
 from graphql_api.endpoint import GraphQLEndpoint
+from graphql_api.gpc import CONFIRMED, WELL_KNOWN, GlobalPrivacyControl, described
 from graphql_api.jwks import JwksKeys, fetch_from
 from graphql_api.limits import DocumentCache
 from graphql_api.measurement import OperationMetrics
@@ -64,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 debug=settings.debug,
                 hsts_seconds=settings.hsts_seconds,
             ),
+            Middleware(GlobalPrivacyControl),
             *_loopback_only(settings),
             *_cors(settings),
         ],
@@ -101,6 +104,7 @@ def _routes(settings: Settings, options: AppOptions) -> list[BaseRoute]:
         Route(GRAPHQL_PATH, graphql, methods=["GET", "POST"]),
         WebSocketRoute(GRAPHQL_PATH, graphql),
         Route("/livez", _live),
+        Route(WELL_KNOWN, described),
         Route("/readyz", _ready),
         Route("/metrics", metrics),
         *rest_routes(graphql_path=GRAPHQL_PATH),
@@ -151,8 +155,15 @@ def _cors(settings: Settings) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=sorted(settings.origins),
         allow_methods=["GET", "POST", "PUT"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-ID"],
-        expose_headers=["X-Correlation-ID", "Retry-After", "Cache-Status", "Server-Timing"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            PREFLIGHTED,
+            "X-Correlation-ID",
+        ],
+        expose_headers=["X-Correlation-ID", "Retry-After", "Cache-Status", "Server-Timing", CONFIRMED],
         max_age=600,
     )
     return [allowed]

@@ -15,6 +15,9 @@ from graphql_api.documents import TrustedDocuments
 from graphql_api.limits import MAX_TOKENS
 
 JSON_TYPE = "application/json"
+PREFLIGHTED = "GraphQL-Require-Preflight"
+"""A header that no page can send to another site before the browser has asked whether it may."""
+FOREIGN = frozenset({"cross-site", "same-site"})
 
 
 async def asked_of(
@@ -26,6 +29,8 @@ async def asked_of(
         HTTPException: it has not the form of a GraphQL request.
         DomainError: the document that it names is refused.
     """
+    if request.method != "POST":
+        _require_intended(request.headers)
     asked = await _posted(request) if request.method == "POST" else _parameters(request.query_params)
     query = documents.query_of(asked)
     if not isinstance(query, str) or not query:
@@ -39,6 +44,12 @@ async def asked_of(
         extensions=_object_or_none(asked.get("extensions"), "`extensions`"),
         protocol=protocol,
     )
+
+
+def _require_intended(headers: Mapping[str, str]) -> None:
+    """Refuse a GET that a page of another site made a browser send without a preflight, such as by an image."""
+    if headers.get("sec-fetch-site") in FOREIGN and PREFLIGHTED.lower() not in headers:
+        raise HTTPException(403, f"A page of another site reads by POST, or sends the header {PREFLIGHTED}.")
 
 
 def _require_reading(query: str, operation_name: Any) -> None:

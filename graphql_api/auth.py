@@ -18,6 +18,7 @@ from domain.errors import Forbidden, NotFound, Unauthenticated, ValidationFailed
 from domain.ids import TenantId, UserId
 from domain.privacy.lru import LruCache
 from domain.privacy.model import valid_user_id
+from graphql_api.gpc import note_person
 
 CACHED_TOKENS = 10_000
 MAX_TOKEN_LENGTH = 8_192
@@ -77,6 +78,7 @@ class Principal:
         wanted = valid_user_id(user_id)
         if wanted != self.user_id and Scope.ACT_AS not in self.scopes:
             raise NotFound("There is no such user.", field="userId")
+        note_person(self.tenant, wanted)
         return wanted
 
 
@@ -142,6 +144,8 @@ class Authenticator:
         if principal.expires_at <= self._clock.now():
             self._verified.drop(digest)
             raise refusal()
+        if Scope.ACT_AS not in principal.scopes:
+            note_person(principal.tenant, principal.user_id)
         return principal
 
     async def _claims(self, token: str) -> dict[str, Any]:

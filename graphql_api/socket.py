@@ -28,6 +28,7 @@ from domain.errors import DomainError, RateLimited
 from graphql_api.auth import Principal
 from graphql_api.context import GraphQLContext
 from graphql_api.errors import Revoked, extensions_of
+from graphql_api.gpc import OPTED_OUT, objection
 
 INIT_WAIT = timedelta(seconds=10)
 SEND_SECONDS = 10.0
@@ -165,7 +166,8 @@ async def acknowledge(context: GraphQLContext) -> Any:
             context.principal = await context.authenticator.principal(str(given))
         except DomainError as error:
             raise ConnectionRejectionError from error
-    return UNSET
+    present = objection.get()
+    return {"gpc": OPTED_OUT} if present is not None and await present.write(context.services) else UNSET
 
 
 class Ending(NamedTuple):

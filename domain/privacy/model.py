@@ -127,7 +127,7 @@ class Subject:
         collects: what the person does may be stored; equals `collects(privacy_level, consents)`.
         version: the number of the latest user-visible change.
         gpc: the person's browser sent Global Privacy Control.
-        trains: models may learn from the person's rows; equals `trains(privacy_level, consents)`.
+        trains: models may learn from the person's rows; equals `trains(privacy_level, consents, gpc=gpc)`.
         consents: the latest word on each purpose.
         unannounced: how many changes of what is kept of them took no version, as nobody was told of them.
     """
@@ -177,8 +177,11 @@ def collects(level: PrivacyLevel, consents: Consents) -> bool:
     return RULES[level].stores_behaviour and ConsentPurpose.BEHAVIOUR_COLLECTION in consents.granted
 
 
-def trains(level: PrivacyLevel, consents: Consents) -> bool:
-    """Whether models may learn from the person's rows; never from rows that may no longer be collected."""
+def trains(level: PrivacyLevel, consents: Consents, *, gpc: bool = False) -> bool:
+    """Whether models may learn from the person's rows; never from rows that may no longer be collected.
+
+    Global Privacy Control objects to what others gain from a person's rows, so that only an explicit consent allows it.
+    """
     if not collects(level, consents):
         return False
     match RULES[level].trains:
@@ -187,7 +190,8 @@ def trains(level: PrivacyLevel, consents: Consents) -> bool:
         case TrainingUse.CONSENTED:
             return ConsentPurpose.TRAINING in consents.granted
         case TrainingUse.UNLESS_WITHDRAWN:
-            return ConsentPurpose.TRAINING not in consents.withdrawn
+            granted = ConsentPurpose.TRAINING in consents.granted
+            return granted if gpc else ConsentPurpose.TRAINING not in consents.withdrawn
 
 
 def with_consents(subject: Subject, purposes: Iterable[ConsentPurpose], *, granted: bool) -> Subject:
@@ -221,7 +225,7 @@ def decided(subject: Subject, level: PrivacyLevel, consents: Consents, *, gpc: b
         privacy_level=level,
         consents=consents,
         collects=collects(level, consents),
-        trains=trains(level, consents),
+        trains=trains(level, consents, gpc=subject.gpc if gpc is None else gpc),
     )
 
 

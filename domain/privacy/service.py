@@ -5,7 +5,7 @@ whoever listens live.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -21,6 +21,7 @@ from domain.privacy.model import (
     ConsentPurpose,
     PrivacyLevel,
     Subject,
+    decided,
     with_consents,
     with_level,
 )
@@ -165,7 +166,7 @@ class PrivacyService:
 
         def change(subject: Subject) -> Subject:
             chosen = subject if level is None else with_level(subject, level)
-            return chosen if gpc is None else replace(chosen, gpc=gpc)
+            return decided(chosen, chosen.privacy_level, chosen.consents, gpc=gpc)
 
         return await self._change_one(tenant, user_id, change, evidence)
 

@@ -175,6 +175,7 @@ async def test_every_answer_carries_the_security_headers(anna: Graph) -> None:
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["cache-control"] == "no-store"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert len(answer.headers["x-correlation-id"]) == 32
 
 

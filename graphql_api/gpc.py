@@ -1,0 +1,103 @@
+"""Global Privacy Control: `Sec-GPC: 1` on any transport is a lasting objection of the person whose browser sent it.
+
+Whose it is, is known when a token was checked, or when a service that acts for others reached somebody. It is written
+before the answer goes out, and the answer says so; where it cannot be written the answer does not.
+"""
+
+from contextvars import ContextVar
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.bootstrap import Services
+from domain.errors import DomainError
+from domain.ids import TenantId, UserId
+from domain.privacy.lru import LruCache
+from domain.privacy.receipts import Evidence
+
+HEADER: Final = "Sec-GPC"
+CONFIRMED: Final = "X-GPC"
+OPTED_OUT: Final = "opted-out"
+SOURCE: Final = "sec-gpc"
+WELL_KNOWN: Final = "/.well-known/gpc.json"
+LAST_UPDATE: Final = "2026-11-27"
+REMEMBERED: Final = 50_000
+
+Person = tuple[TenantId, UserId]
+
+_log = structlog.get_logger(__name__)
+
+
+class Objection:
+    """The signal of one request or socket, and whom it concerns.
+
+    Args:
+        written: whose objections this process has written already.
+    """
+
+    def __init__(self, written: LruCache[Person, bool]) -> None:
+        self.people: set[Person] = set()
+        self._written = written
+
+    async def write(self, services: Services) -> bool:
+        """Write the objection of all whom it concerns; whether there is anybody and all of it is written."""
+        evidence = Evidence(services.privacy.policy_version, SOURCE)
+        for tenant, user in [person for person in self.people if self._written.get(person) is None]:
+            try:
+                await services.privacy.update_settings(tenant, user, gpc=True, evidence=evidence)
+            except DomainError as error:
+                _log.warning("an objection by Global Privacy Control could not be written", code=error.code)
+                return False
+            self._written.put((tenant, user), True)  # noqa: FBT003 - a memory of keys
+        return bool(self.people)
+
+
+objection: ContextVar[Objection | None] = ContextVar("objection", default=None)
+"""That of the present request; None unless it carries the signal."""
+
+
+def note_person(tenant: TenantId, user: UserId) -> None:
+    """Take note of whom the present request is about, if it carries the signal."""
+    present = objection.get()
+    if present is not None:
+        present.people.add((tenant, user))
+
+
+class GlobalPrivacyControl:
+    """Middleware that writes the objection of whoever sends the signal.
+
+    Args:
+        app: what it passes requests to.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._written: LruCache[Person, bool] = LruCache(REMEMBERED)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; one with the signal is answered after the objection is written."""
+        if scope["type"] not in {"http", "websocket"} or Headers(scope=scope).get(HEADER) != "1":
+            await self._app(scope, receive, send)
+            return
+        present = Objection(self._written)
+
+        async def confirmed(message: Message) -> None:
+            written = await present.write(scope["app"].state.services)
+            if written and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[CONFIRMED] = OPTED_OUT
+            await send(message)
+
+        token = objection.set(present)
+        try:
+            await self._app(scope, receive, confirmed)
+        finally:
+            objection.reset(token)
+
+
+async def described(_request: Request) -> Response:
+    """What the signal means here, where browsers look for it (Global Privacy Control, section 4)."""
+    return JSONResponse({"gpc": True, "lastUpdate": LAST_UPDATE}, headers={"Cache-Control": "public, max-age=86400"})
