@@ -20,13 +20,15 @@ FROM python:${PYTHON_VERSION}-slim AS runtime
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --home-dir /var/lib/personalization --create-home --shell /usr/sbin/nologin personalization
+    && useradd --uid 10001 --home-dir /var/lib/personalization --create-home --shell /usr/sbin/nologin personalization \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/personalization-journal
 ENV PATH=/opt/personalization/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PERSONALIZATION_ENVIRONMENT=production \
     PERSONALIZATION_HOST=0.0.0.0 \
     PERSONALIZATION_PORT=8080 \
-    PERSONALIZATION_DATA_DIR=/var/lib/personalization
+    PERSONALIZATION_DATA_DIR=/var/lib/personalization \
+    PERSONALIZATION_JOURNAL_DIR=/var/lib/personalization-journal
 WORKDIR /var/lib/personalization
 USER 10001:10001
 STOPSIGNAL SIGTERM

@@ -1,11 +1,27 @@
 """`personalization privacy`: what is kept, and the rights of the people whom it is about."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
 import click
 
-from cli.options import json_option
-from cli.output import print_result, print_table
+from cli.installation import local_settings
+from cli.options import data_dir_option, json_option, tenant_option
+from cli.output import print_result, print_table, say, stages
+from cli.servers import prepared
+from cli.verify_receipt import command as verify_receipt
+from domain.bootstrap import Services, open_services
+from domain.ids import TenantId, UserId
 from domain.privacy.article30 import as_document, described
 from domain.privacy.inventory import DATA_MAP
+from domain.privacy.model import valid_user_id
+
+T = TypeVar("T")
+
+user_argument = click.argument("user", callback=lambda _context, _parameter, value: valid_user_id(value))
 
 
 @click.group("privacy")
@@ -35,3 +51,60 @@ def show_map(article_30: bool, as_json: bool) -> None:
     else:
         rows = [(e.store.value, e.name, e.purpose, e.keeping.value, e.erasure.value) for e in DATA_MAP.entries]
         print_table("What is kept", ("store", "name", "why", "for how long", "on erasure"), rows)
+
+
+@command.command("erase")
+@user_argument
+@tenant_option
+@click.option("--yes", is_flag=True, help="Do not ask back.")
+@data_dir_option
+@json_option
+def erase(user: UserId, tenant: TenantId, yes: bool, data_dir: Path | None, as_json: bool) -> None:
+    """Erase everything that is kept of a person, now, and print the id of the signed receipt.
+
+    A run that was killed is finished by the next one, or by a worker.
+
+    \b
+    Example:
+      personalization privacy erase user_123 --tenant demo
+    """
+    if not yes:
+        click.confirm(f"Erase everything that is kept of {user} in {tenant}?", abort=True, err=True)
+
+    async def erased(services: Services) -> tuple[str, str]:
+        with stages("erased") as show:
+            request = await services.rights.erase(tenant, user, lambda done, step: show(step, done))
+        return str(request.request_id), await services.rights.receipt(tenant, request.request_id)
+
+    request_id, receipt = _asked(data_dir, erased)
+    if as_json:
+        print_result({"request_id": request_id, "receipt": receipt})
+    else:
+        click.echo(request_id)
+        say(f"the receipt: personalization privacy receipt {request_id} --tenant {tenant}")
+
+
+@command.command("receipt")
+@click.argument("request_id", type=click.UUID)
+@tenant_option
+@data_dir_option
+def show_receipt(request_id: UUID, tenant: TenantId, data_dir: Path | None) -> None:
+    """Print the signed receipt of an erasure: one line, to be kept as it is.
+
+    \b
+    Example:
+      personalization privacy receipt 6f1c1c1e-5c0f-4d0e-9d0a-2b8f8a1d7c11 --tenant demo > receipt.json
+    """
+    click.echo(_asked(data_dir, lambda services: services.rights.receipt(tenant, request_id)))
+
+
+command.add_command(verify_receipt)
+
+
+def _asked(data_dir: Path | None, question: Callable[[Services], Awaitable[T]]) -> T:
+    async def answer() -> T:
+        async with open_services(settings) as services:
+            return await question(services)
+
+    with prepared(local_settings(data_dir=data_dir)) as settings:
+        return asyncio.run(answer())

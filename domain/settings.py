@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     ml_config_file: Path | None = Field(None, description="JSON with the model configuration of the daily training.")
     environment: Environment = Field(Environment.PRODUCTION, description="development or production.")
     data_dir: Path = Field(Path(".data"), description="Embedded servers, key file, model cache and logs.")
+    journal_dir: Path | None = Field(
+        None, description="Journal of erasures, shared by all processes, outside of backups; default: in data_dir."
+    )
     database_url: str | None = Field(None, description="PostgreSQL >= 15; embedded when absent.")
     redis_url: str | None = Field(None, description="Redis >= 7 or Valkey for cache and bus; embedded when absent.")
     queue_url: str | None = Field(None, description="Redis for the job queue, never a cluster; default: redis_url.")

@@ -1,7 +1,7 @@
 """The API process: settings become services, services stand behind routes, and everything closes in order."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from prometheus_client import generate_latest
@@ -17,7 +17,7 @@ from strawberry import Schema
 
 from domain.bootstrap import Services, open_services
 from domain.clock import SystemClock
-from domain.errors import ValidationFailed
+from domain.errors import Unavailable, ValidationFailed
 from domain.logs import configure_logging
 from domain.settings import Environment, Settings, load_settings
 from graphql_api import home
@@ -81,6 +81,9 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN2
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_services(settings) as services:
             app.state.services = services
+            with suppress(Unavailable):
+                # Readiness tries again: nothing is sent here before what an older backup brought back is gone.
+                await services.rights.replay()
             log.info("api_started", environment=settings.environment, realtime=settings.realtime_enabled)
             yield
             services.health.drain()

@@ -12,6 +12,8 @@ from domain.privacy.model import ConsentPurpose, PrivacyLevel
 from domain.profiles.model import FacetSource, Verdict
 from domain.realtime.model import ResyncReason, UpdateKind
 from domain.recommendations.model import ReasonCode, Source
+from domain.rights.model import RequestKind as PrivacyRequestKind
+from domain.rights.model import RequestState as PrivacyRequestState
 from graphql_api.enumeration import register
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "ModelStatus",
     "ParameterSource",
     "PrivacyLevel",
+    "PrivacyRequestKind",
+    "PrivacyRequestState",
     "ReasonCode",
     "ResyncReason",
     "Sentiment",
@@ -67,6 +71,7 @@ register(
     {
         "RETRAIN": "Trains a new model and puts it in service.",
         "WORKFLOWS": "Finds the ways of working that many people share.",
+        "PRIVACY": "Finishes what people asked for: erasures and exports.",
     },
 )
 register(
@@ -255,5 +260,22 @@ register(
         "SEGMENT": "Videos of at least five people like them.",
         "GLOBAL": "Videos of at least five people of the tenant.",
         "DEFAULT": "What suits the purpose and the device, where too little was observed.",
+    },
+)
+register(
+    PrivacyRequestKind,
+    "PrivacyRequestKind",
+    "What a person asks for.",
+    {"ERASURE": "Everything that is kept of them is erased.", "EXPORT": "They get everything that is kept of them."},
+)
+register(
+    PrivacyRequestState,
+    "PrivacyRequestState",
+    "Where a request is.",
+    {
+        "WAITING": "It waits for a worker.",
+        "RUNNING": "A worker is at it.",
+        "DONE": "It is finished.",
+        "FAILED": "It will not be finished; another request took its place.",
     },
 )

@@ -41,6 +41,7 @@ from graphql_api.questions import QuestionQuery
 from graphql_api.rates import CallRates
 from graphql_api.realtime import RealtimeSubscription
 from graphql_api.recommendations import RecommendationMutation, RecommendationQuery
+from graphql_api.rights import RightsMutation, RightsQuery, RightsSubscription
 from graphql_api.rules import RuleMutation, RuleQuery
 from graphql_api.segments import SegmentQuery
 from graphql_api.service_metrics import ServiceMetricsSubscription
@@ -84,6 +85,7 @@ class Query(
     CatalogQuery,
     PrivacyQuery,
     DataMapQuery,
+    RightsQuery,
     ModelsQuery,
     OperationsQuery,
     SegmentQuery,
@@ -109,6 +111,7 @@ class Mutation(
     CatalogMutation,
     ItemImportMutation,
     PrivacyMutation,
+    RightsMutation,
     ModelsMutation,
     FeedbackMutation,
     AdaptationMutation,
@@ -123,7 +126,7 @@ class Mutation(
 @strawberry.type(
     description="Listening, over a WebSocket or server-sent events; it ends when what allows it ends.",
 )
-class Subscription(RealtimeSubscription, ServiceMetricsSubscription):
+class Subscription(RealtimeSubscription, ServiceMetricsSubscription, RightsSubscription):
     """The nouns' subscriptions."""
 
 

@@ -18,10 +18,12 @@ from domain.jobs.model import JobKind
 from domain.jobs.service import Handler, JobRunner
 from domain.jobs.store import RUN_JOB, dump_message, load_message
 from domain.logs import configure_logging
+from domain.rights.service import RightsService
 from domain.settings import Settings, load_settings
 from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
 from domain.storage.redis import RedisStore
 from workers.behavior import BatchLoop
+from workers.privacy import PrivacyWork
 from workers.retrain import Retraining
 from workers.training.config import configured
 from workers.watch import ModelWatch
@@ -35,6 +37,7 @@ CENSUS_MINUTE = 20
 WATCH_MINUTES = frozenset(range(5, 60, 10))
 JOB_TIMEOUT_SECONDS = 6 * 3600
 QUEUE_RETRIES = 600
+REPLAY_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +57,7 @@ def run(settings: Settings | None = None) -> None:
             "cron_jobs": [
                 cron(sweep_jobs, second=set(SWEEP_SECONDS), timeout=JOB_TIMEOUT_SECONDS),
                 cron(sweep_outbox, second=set(SWEEP_SECONDS)),
+                cron(sweep_privacy, second=set(SWEEP_SECONDS)),
                 cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
                 cron(sweep_interest, hour=SWEEP_HOUR, minute=0),
                 cron(watch_all, minute=set(WATCH_MINUTES)),
@@ -91,7 +95,7 @@ async def start(ctx: Context) -> None:
         "runner": JobRunner(services.job_store, _handlers(parts, ctx["settings"]), services.clock),
     }
     batches = BatchLoop(services.behavior, services.profiles, services.clock)
-    ctx["batches"] = asyncio.create_task(batches.run())
+    ctx["batches"] = asyncio.create_task(_learn(services.rights, batches))
     log.info("worker_started")
 
 
@@ -116,6 +120,11 @@ async def sweep_jobs(ctx: Context) -> None:
 async def sweep_outbox(ctx: Context) -> None:
     """Publish the live updates that a process left behind."""
     await ctx["parts"].services.publisher.sweep()
+
+
+async def sweep_privacy(ctx: Context) -> None:
+    """Hand in the requests of people that were not woken for, or that a dead process left."""
+    await ctx["parts"].services.rights.wake_waiting()
 
 
 async def sweep_interest(ctx: Context) -> None:
@@ -163,6 +172,18 @@ async def _hand_in(ctx: Context, kind: JobKind) -> None:
             log.warning("job_not_handed_in", kind=kind, tenant=tenant, code=error.code, reason=error.message)
 
 
+async def _learn(rights: RightsService, batches: BatchLoop) -> None:
+    """Learn from batches, once nothing is left that an older backup brought back."""
+    while True:
+        try:
+            await rights.replay()
+            break
+        except Unavailable as error:
+            log.warning("erasures_not_replayed", reason=error.message)
+            await asyncio.sleep(REPLAY_PAUSE_SECONDS)
+    await batches.run()
+
+
 def _queue_url(settings: Settings) -> str:
     return settings.queue_url or settings.redis_url or "redis://127.0.0.1:6379"
 
@@ -187,4 +208,8 @@ def _handlers(parts: WorkerServices, settings: Settings) -> dict[JobKind, Handle
         configured(settings.ml_config_file),
     )
     mining = WorkflowMining(parts.workflow_log, services.catalog, parts.common_ways, services.clock)
-    return {JobKind.RETRAIN: retraining.run, JobKind.WORKFLOWS: mining.run}
+    return {
+        JobKind.RETRAIN: retraining.run,
+        JobKind.WORKFLOWS: mining.run,
+        JobKind.PRIVACY: PrivacyWork(services.rights).run,
+    }

@@ -7,6 +7,7 @@ hash of their id, so that a change from before it cannot bring anybody back; a l
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
+from uuid import uuid4
 
 from domain.accounts.model import Account, AccountChange, Synced, SyncOutcome
 from domain.clock import Clock
@@ -14,6 +15,7 @@ from domain.errors import DomainError, ValidationFailed
 from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
+from domain.rights.model import PrivacyRequest, RequestKind, RequestState
 
 MOST_CHANGES: Final = 200
 TABLE: Final = "user_accounts"
@@ -43,25 +45,17 @@ class AccountStore(Protocol):
         """Revision, sealed account and when it was applied, of those who have one."""
         ...
 
-    async def bury(
-        self, tenant: TenantId, identity_hash: bytes, subject: SubjectId | None, revision: int, at: datetime
-    ) -> int | None:
-        """Delete what is kept of a person, unless their account is at that revision or above; one transaction.
+    async def bury(self, request: PrivacyRequest, subject: SubjectId | None, revision: int, at: datetime) -> int | None:
+        """Ask for the erasure of a person and delete their rows, unless their account is at that revision or above.
+
+        One transaction, which also keeps the revision of the deletion.
 
         Returns:
-            The revision that was held and stands in the way; None where everything is gone.
+            The revision that was held and stands in the way; None where every row is gone.
 
         Raises:
             Busy: a worker is learning from the person; nothing was written.
         """
-        ...
-
-    async def unfinished(self, tenant: TenantId, identity_hash: bytes) -> list[SubjectId]:
-        """The people behind a deletion whose key may still be there."""
-        ...
-
-    async def finish(self, tenant: TenantId, identity_hash: bytes, at: datetime) -> None:
-        """Note that their keys are destroyed."""
         ...
 
 
@@ -94,22 +88,18 @@ class Privacy(Protocol):
 
 
 class Keys(Protocol):
-    """Where people's keys come from, and end."""
+    """Where people's keys come from."""
 
     async def keys_for(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, SubjectKey]:
         """The sealers of these people."""
         ...
 
-    async def destroy(self, tenant: TenantId, subject: SubjectId) -> None:
-        """Make whatever is sealed for `subject` unreadable."""
-        ...
 
+class Rights(Protocol):
+    """Who finishes erasures."""
 
-class Publisher(Protocol):
-    """Who tells live updates once they are committed."""
-
-    async def publish(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> int:
-        """Publish what waits for these people."""
+    async def finish_for(self, tenant: TenantId, user_id: UserId) -> None:
+        """Finish every request of an id that is not finished."""
         ...
 
 
@@ -122,14 +112,14 @@ class AccountService:
         directory: Directory,
         privacy: Privacy,
         keys: Keys,
-        publisher: Publisher,
+        rights: Rights,
         clock: Clock,
     ) -> None:
         self._store = store
         self._directory = directory
         self._privacy = privacy
         self._keys = keys
-        self._publisher = publisher
+        self._rights = rights
         self._clock = clock
 
     async def sync(self, tenant: TenantId, changes: Sequence[AccountChange]) -> list[Synced]:
@@ -151,7 +141,7 @@ class AccountService:
         for change in changes:
             held = found.get(change.user_id, -1)
             if change.revision <= held:
-                done[change.user_id] = await self._overtaken(tenant, change, held, hashes[change.user_id])
+                done[change.user_id] = await self._overtaken(tenant, change, held)
             elif change.deleted:
                 done[change.user_id] = await self._deleted(tenant, change, hashes[change.user_id])
             else:
@@ -195,29 +185,27 @@ class AccountService:
     async def _deleted(self, tenant: TenantId, change: AccountChange, digest: bytes) -> Synced:
         subject = await self._directory.resolve(tenant, change.user_id)
         found = None if subject is None else subject.subject_id
+        now = self._clock.now()
+        request = PrivacyRequest(tenant, uuid4(), RequestKind.ERASURE, RequestState.WAITING, digest, now)
         try:
-            held = await self._store.bury(tenant, digest, found, change.revision, self._clock.now())
+            held = await self._store.bury(request, found, change.revision, now)
         except DomainError as error:
             return Synced(change.user_id, SyncOutcome.REFUSED, error)
         if held is not None:
             return Synced(change.user_id, _outcome(change.revision, held))
-        if found is not None:
-            await self._publisher.publish(tenant, (found,))
-        await self._finished(tenant, change.user_id, digest)
+        await self._finished(tenant, change.user_id)
         return Synced(change.user_id, SyncOutcome.DELETED)
 
-    async def _overtaken(self, tenant: TenantId, change: AccountChange, held: int, digest: bytes) -> Synced:
+    async def _overtaken(self, tenant: TenantId, change: AccountChange, held: int) -> Synced:
         if change.deleted and change.revision == held:
             # What a process left that died after the commit is finished by the one that asks again.
-            await self._finished(tenant, change.user_id, digest)
+            await self._finished(tenant, change.user_id)
             return Synced(change.user_id, SyncOutcome.UNCHANGED)
         return Synced(change.user_id, SyncOutcome.STALE)
 
-    async def _finished(self, tenant: TenantId, user_id: UserId, digest: bytes) -> None:
-        for subject in await self._store.unfinished(tenant, digest):
-            await self._keys.destroy(tenant, subject)
-        await self._store.finish(tenant, digest, self._clock.now())
+    async def _finished(self, tenant: TenantId, user_id: UserId) -> None:
         self._directory.forget(tenant, user_id)
+        await self._rights.finish_for(tenant, user_id)
 
 
 def _sealed(key: SubjectKey, change: AccountChange) -> bytes:

@@ -1,22 +1,18 @@
-"""Accounts in Postgres, and the deletion of everything that is kept of a person."""
+"""Accounts in Postgres."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 import asyncpg
 
 from domain.caching.store import note_change
-from domain.identities.model import MOVED, Busy
+from domain.identities.model import Busy
 from domain.ids import SubjectId, TenantId
-from domain.interest.store import InterestCounter
 from domain.privacy.store import locked_subjects
-from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
+from domain.rights.model import PrivacyRequest
+from domain.rights.store import erased_in
 from domain.storage.postgres import Database
-
-ABOUT_PEOPLE: Final = (*(table.name for table in MOVED), "user_sessions", "user_profiles", "user_segments")
-"""Tables whose rows are about one person and go with them; receipts of what they agreed to stay, without a name."""
 
 _TOMBSTONES = """
     SELECT identity_hash, revision FROM account_tombstones
@@ -39,18 +35,9 @@ _READ = """
     WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
 
 _REMEMBER = """
-    INSERT INTO account_tombstones AS held (tenant_id, identity_hash, revision, deleted_at, unfinished)
-    VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO account_tombstones AS held (tenant_id, identity_hash, revision, deleted_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (tenant_id, identity_hash) DO UPDATE SET
-        revision = greatest(held.revision, excluded.revision), deleted_at = excluded.deleted_at,
-        unfinished = held.unfinished || excluded.unfinished"""
-
-_HOLD_EVENTS = """
-    SELECT 1 FROM user_behavior_events WHERE tenant_id = $1 AND subject_id = $2 FOR UPDATE NOWAIT"""
-
-_BURY = """
-    UPDATE subjects SET erased_at = $3, collects = false, trains = false, external_id_sealed = ''
-    WHERE tenant_id = $1 AND subject_id = $2"""
+        revision = greatest(held.revision, excluded.revision), deleted_at = excluded.deleted_at"""
 
 
 class PostgresAccountStore:
@@ -100,57 +87,18 @@ class PostgresAccountStore:
             for row in rows
         }
 
-    async def bury(
-        self, tenant: TenantId, identity_hash: bytes, subject: SubjectId | None, revision: int, at: datetime
-    ) -> int | None:
-        """Delete what is kept of a person, unless their account is at that revision or above; one transaction."""
-        people = () if subject is None else (subject,)
+    async def bury(self, request: PrivacyRequest, subject: SubjectId | None, revision: int, at: datetime) -> int | None:
+        """Ask for the erasure of a person and delete their rows, unless their account is at that revision or above."""
+        tenant, people = request.tenant, () if subject is None else (subject,)
         try:
             async with self._database.transaction(tenant, people) as tx:
                 await locked_subjects(tx, tenant, people)
                 for row in await tx.rows(_HELD, tenant, list(people)):
                     if row["revision"] >= revision:
                         return int(row["revision"])
-                await tx.execute(_REMEMBER, tenant, identity_hash, revision, at, list(people))
-                if subject is None:
-                    return None
-                await tx.rows(_HOLD_EVENTS, tenant, subject)
-                await InterestCounter().forget(tx, tenant, subject)
-                for table in ABOUT_PEOPLE:
-                    await tx.execute(
-                        f"DELETE FROM {table} WHERE tenant_id = $1 AND subject_id = $2",  # noqa: S608  # a constant
-                        tenant,
-                        subject,
-                    )
-                await tx.execute(
-                    "UPDATE outbox SET body_sealed = '' WHERE tenant_id = $1 AND subject_id = $2", tenant, subject
-                )
-                await self._outbox.announce(tx, tenant, subject, UpdateKind.ERASED, b"")
-                await tx.execute(
-                    "DELETE FROM subject_identities WHERE tenant_id = $1 AND subject_id = $2", tenant, subject
-                )
-                await tx.execute(_BURY, tenant, subject, at)
+                await tx.execute(_REMEMBER, tenant, request.identity_hash, revision, at)
+                if subject is not None:
+                    await erased_in(tx, self._outbox, request, at, people)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             raise Busy("This user is being learned from at this moment.", retry_after_seconds=1) from error
         return None
-
-    async def unfinished(self, tenant: TenantId, identity_hash: bytes) -> list[SubjectId]:
-        """The people behind a deletion whose key may still be there."""
-        async with self._database.transaction(tenant) as tx:
-            found = await tx.value(
-                "SELECT unfinished FROM account_tombstones WHERE tenant_id = $1 AND identity_hash = $2",
-                tenant,
-                identity_hash,
-            )
-        return [SubjectId(subject) for subject in found or ()]
-
-    async def finish(self, tenant: TenantId, identity_hash: bytes, at: datetime) -> None:
-        """Note that their keys are destroyed."""
-        async with self._database.transaction(tenant) as tx:
-            await tx.execute(
-                "UPDATE account_tombstones SET unfinished = '{}', finished_at = $3 "
-                "WHERE tenant_id = $1 AND identity_hash = $2",
-                tenant,
-                identity_hash,
-                at,
-            )

@@ -14,6 +14,7 @@ from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
 from domain.bootstrap.ground import Ground
 from domain.bootstrap.listing import Listing, make_lists
+from domain.bootstrap.rights import make_rights
 from domain.bootstrap.secrets import derived
 from domain.catalog.service import CatalogService
 from domain.clock import Clock
@@ -41,6 +42,7 @@ from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
 from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.store import PostgresSegmentStore
+from domain.rights.service import RightsService
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
 from domain.settings import Settings
@@ -62,6 +64,7 @@ class Services(Listing):
     profiles: ProfileService
     stating: StatingService
     identities: IdentityService
+    rights: RightsService
     accounts: AccountService
     segments: SegmentService
     rules: RuleService
@@ -99,7 +102,8 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         profiles=profiles,
         stating=stating,
         identities=_identities(ground, profiles, segments),
-        accounts=_accounts(ground),
+        rights=(rights := make_rights(ground, jobs := JobQueue(job_store, waker, clock))),
+        accounts=_accounts(ground, rights),
         segments=segments,
         rules=rules,
         adaptation=_adaptation(ground),
@@ -107,12 +111,12 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         insights=_insights(ground),
         measurement=_measurement(ground),
         models=ground.models,
-        jobs=JobQueue(job_store, waker, clock),
+        jobs=jobs,
         job_store=job_store,
         publisher=ground.publisher,
         rates=ground.rates,
         bus=ground.bus,
-        health=_health(ground, behavior),
+        health=_health(ground, behavior, rights),
         metrics=ground.registry,
     )
 
@@ -161,9 +165,9 @@ def _identities(ground: Ground, profiles: ProfileService, segments: SegmentServi
     )
 
 
-def _accounts(ground: Ground) -> AccountService:
+def _accounts(ground: Ground, rights: RightsService) -> AccountService:
     store = PostgresAccountStore(ground.database, ground.outbox)
-    return AccountService(store, ground.directory, ground.privacy, ground.keys, ground.publisher, ground.clock)
+    return AccountService(store, ground.directory, ground.privacy, ground.keys, rights, ground.clock)
 
 
 def _adaptation(ground: Ground) -> AdaptationService:
@@ -214,13 +218,18 @@ def _insights(ground: Ground) -> InsightService:
     )
 
 
-def _health(ground: Ground, behavior: BehaviorService) -> HealthService:
+def _health(ground: Ground, behavior: BehaviorService, rights: RightsService) -> HealthService:
     async def serving(tenant: TenantId) -> ServingState:
         model, backlog = await ground.models.current(tenant), await behavior.backlog()
         version = None if model is None else model.record.version
         return ServingState(version, backlog.waiting, backlog.oldest_received_at)
 
-    essential, helpful = {"postgres": ground.database.ping}, {"redis": ground.redis.ping}
+    async def postgres() -> None:
+        await ground.database.ping()
+        # A database that was restored from an older backup is not fit to serve before what was erased is gone again.
+        await rights.replay()
+
+    essential, helpful = {"postgres": postgres}, {"redis": ground.redis.ping}
     return HealthService(essential, helpful, serving, ground.clock.now, _switched_off(ground.settings))
 
 

@@ -19,6 +19,7 @@ class JobKind(StrEnum):
 
     RETRAIN = "retrain"
     WORKFLOWS = "workflows"
+    PRIVACY = "privacy"
 
 
 class JobState(StrEnum):

@@ -24,6 +24,7 @@ CONNECT_TIMEOUT_SECONDS = 1.0
 COMMAND_TIMEOUT_SECONDS = 1.0
 POOL_WAIT_SECONDS = 1.0
 HEALTH_CHECK_SECONDS = 15
+SCANNED_AT_ONCE = 1_000
 SILENCE_SECONDS = 5.0
 """A pub/sub connection this long without a word is asked for a sign of life, and after as long again given up."""
 
@@ -115,6 +116,15 @@ class RedisStore:
     async def delete(self, keys: Iterable[RedisKey]) -> None:
         """Forget these keys; each on its own, as they may lie in different slots of a cluster."""
         await self._pipeline([("UNLINK", key.name) for key in keys])
+
+    async def delete_beginning(self, prefixes: Sequence[bytes]) -> int:
+        """Forget every key that begins with one of these, in one pass over all keys; how many there were."""
+        cursor, found = -1, set[bytes]()
+        while prefixes and cursor:
+            cursor, keys = await self._command("SCAN", max(cursor, 0), "COUNT", SCANNED_AT_ONCE)
+            found |= {key for key in keys if key.startswith(tuple(prefixes))}
+        await self._pipeline([("UNLINK", key) for key in found])
+        return len(found)
 
     async def ranges(self, wanted: Sequence[StreamRange]) -> list[list[StreamEntry]]:
         """The wanted part of each stream in one round trip, oldest entry first; empty where there is no stream."""

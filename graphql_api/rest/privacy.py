@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from domain.errors import ValidationFailed
+from domain.ids import TenantId, UserId
 from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose, PrivacyLevel
 from domain.privacy.receipts import ConsentReceipt, Evidence
 from domain.privacy.service import PrivacySettings
+from domain.rights.model import PrivacyRequest, RequestKind, RequestState
 from graphql_api.auth import Scope
 from graphql_api.rest.fields import AnswerPart, RequestPart, UserIdText
 from graphql_api.rest.operation import Call, Operation
@@ -47,7 +50,7 @@ class ConsentBody(RequestPart):
         return Evidence(self.policy_version, self.source, self.jurisdiction, self.legal_basis)
 
 
-class PrivacyRequest(RequestPart):
+class PrivacyRequestBody(RequestPart):
     """What `privacy` takes: a level, a decision about consent, or both; the level is applied first."""
 
     user_id: UserIdText
@@ -55,6 +58,9 @@ class PrivacyRequest(RequestPart):
         None, description="`strict` withdraws every consent to being observed; the other levels grant none."
     )
     consent: ConsentBody | None = None
+    request: Literal[RequestKind.ERASURE] | None = Field(
+        None, description="A right to use, alone in its request: everything that is kept of the person is erased."
+    )
 
 
 class ConsentAnswer(AnswerPart):
@@ -79,14 +85,36 @@ class PrivacyBody(AnswerPart):
     consents: list[ConsentAnswer] = Field(description="Their latest word on each purpose they spoke of.")
 
 
+class RequestAnswer(AnswerPart):
+    """What a person asked for; GraphQL's `privacyRequest` tells how far it is."""
+
+    request_id: UUID
+    kind: RequestKind
+    state: RequestState
+    progress: float = Field(description="0 to 1.")
+    requested_at: datetime
+
+    @classmethod
+    def of(cls, request: PrivacyRequest) -> Self:
+        """The request as clients see it."""
+        return cls(
+            request_id=request.request_id,
+            kind=request.kind,
+            state=request.state,
+            progress=request.progress,
+            requested_at=request.requested_at,
+        )
+
+
 class PrivacyAnswer(AnswerPart):
     """A person's privacy settings."""
 
     privacy: PrivacyBody
+    request: RequestAnswer | None = Field(None, description="What was asked for; absent where nothing was.")
 
     @classmethod
-    def of(cls, settings: PrivacySettings) -> Self:
-        """The settings as clients see them."""
+    def of(cls, settings: PrivacySettings, request: PrivacyRequest | None = None) -> Self:
+        """The settings as clients see them, and the request that was made."""
         body = PrivacyBody(
             privacy_level=settings.privacy_level,
             collects=settings.collects,
@@ -94,14 +122,16 @@ class PrivacyAnswer(AnswerPart):
             gpc=settings.gpc,
             consents=[_consent(receipt) for receipt in _latest(settings.receipts)],
         )
-        return cls(privacy=body)
+        return cls(privacy=body, request=None if request is None else RequestAnswer.of(request))
 
 
-async def manage_privacy(call: Call, body: PrivacyRequest) -> PrivacyAnswer:
-    """Choose a privacy level, decide about consent, or both."""
+async def manage_privacy(call: Call, body: PrivacyRequestBody) -> PrivacyAnswer:
+    """Choose a privacy level, decide about consent, or both; or use a right."""
     tenant, user = call.reach(body.user_id)
     privacy = call.services.privacy
     level, consent = body.privacy_level, body.consent
+    if body.request is not None:
+        return await _requested(call, tenant, user, body)
     if level is None and consent is None:
         raise ValidationFailed("Choose a privacy level or decide about consent.", field="privacyLevel")
     if level is PrivacyLevel.STRICT and consent and consent.granted and consent.decided & OBSERVED_PURPOSES:
@@ -114,6 +144,13 @@ async def manage_privacy(call: Call, body: PrivacyRequest) -> PrivacyAnswer:
             tenant, user, consent.decided, granted=consent.granted, evidence=consent.evidence()
         )
     return PrivacyAnswer.of(await privacy.settings(tenant, user))
+
+
+async def _requested(call: Call, tenant: TenantId, user: UserId, body: PrivacyRequestBody) -> PrivacyAnswer:
+    if body.privacy_level is not None or body.consent is not None:
+        raise ValidationFailed("A right is used in a request of its own.", field="request")
+    request = await call.services.rights.request_erasure(tenant, user)
+    return PrivacyAnswer.of(await call.services.privacy.settings(tenant, user), request)
 
 
 def _latest(receipts: Iterable[ConsentReceipt]) -> Iterator[ConsentReceipt]:
@@ -143,8 +180,9 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         path="/privacy",
         summary="Manage privacy settings",
         description="Chooses how much of a person's data may be used at most, records consent or its withdrawal, and "
-        "answers what holds from now on. Both take effect before the answer.",
-        body=PrivacyRequest,
+        "answers what holds from now on. Both take effect before the answer. With `request` a person uses a right "
+        "instead: a worker erases everything that is kept of them.",
+        body=PrivacyRequestBody,
         answer=PrivacyAnswer,
         scope=Scope.PRIVACY_WRITE,
         successor="Mutation.updatePrivacy",

@@ -13,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 
 from domain.bootstrap import open_worker
+from domain.ids import UserId
 from domain.settings import Settings
 from graphql_api.auth import Scope
 from graphql_api.schema import build_schema
@@ -53,6 +54,8 @@ QUERIES: dict[str, dict[str, int]] = {
     },
     "privacySettings": {'privacySettings(userId: "$user") { receipts { purpose } }': 2},
     "dataMap": {"dataMap { entries { name } }": 0},
+    "privacyRequest": {'privacyRequest(id: "0198c0de-0000-7000-8000-000000000000") { state }': 1},
+    "privacyRequests": {'privacyRequests(userId: "$user") { state }': 1},
     "models": {"models { version }": 1},
     "modelChanges": {"modelChanges { version }": 1},
     "health": {"health { status }": 0},
@@ -96,6 +99,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "retrainModels": ("force: true", 2),
     "promoteModel": ('version: "$version"', 9),
     "rollbackModel": ('reason: "$n"', 10),
+    "requestErasure": ('userId: "$user"', 3),
     "submitFeedback": ('userId: "$user", feedback: { type: "visual", sentiment: POSITIVE, aspect: "a$n" }', 7),
     "updateSession": ('userId: "$user", sessionId: "session", context: { surface: "s$n" }', 3),
     "updateUiSettings": ('userId: "$user", density: COMPACT, pinnedTools: ["tool_$n"]', 10),
@@ -109,6 +113,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
 SUBSCRIPTIONS: dict[str, tuple[str, int]] = {
     "recommendationUpdates": ('recommendationUpdates(userId: "$user") { cursor }', 3),
     "realtimeUpdates": ('realtimeUpdates(userId: "$user") { __typename }', 2),
+    "privacyRequest": ('privacyRequest(id: "$request") { state }', 1),
     "modelUpdates": ("modelUpdates { version }", 0),
     "serviceMetrics": ("serviceMetrics { at waitingEvents }", 1),
 }
@@ -225,6 +230,9 @@ async def test_a_first_event_takes_so_many_statements_and_no_more(
     field: str, asked: str, expected: int, anna: Graph, room: RestRoom, address: str
 ) -> None:
     counted = []
+    if field == "privacyRequest":
+        request = await room.services.rights.request_erasure(room.tenant, UserId(ANNA))
+        asked = asked.replace("$request", str(request.request_id))
     async with begun(address, f"Bearer {token(room.tenant, ANNA)}") as opened:
         for n in range(2):
             await opened.subscribe(f"subscription {{ {asked.replace('$user', ANNA)} }}", str(n))

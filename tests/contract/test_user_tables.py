@@ -28,6 +28,14 @@ INDEXES = {
         "domain/models/store.py",
         "SET status = 'retired' WHERE tenant_id = $1 AND name = $2 AND status = 'champion'",
     ),
+    "privacy_receipts_request": (
+        "domain/rights/store.py",
+        "FROM privacy_receipts WHERE tenant_id = $1 AND request_id = $2",
+    ),
+    "privacy_requests_open": (
+        "domain/rights/store.py",
+        "tenant_id = $1 AND identity_hash = $2 AND kind = $3 AND state IN ('waiting', 'running')",
+    ),
     "recommendations_by_model": ("domain/measurement/store.py", "WHERE tenant_id = $1 AND model_version = $2"),
     "user_behavior_events_history": ("domain/profiles/store.py", "ORDER BY e.occurred_at DESC, e.event_id"),
     "user_behavior_events_quarantined": (

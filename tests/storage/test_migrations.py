@@ -267,6 +267,8 @@ async def test_only_the_functions_reach_across_people_and_nobody_logs_in_as_thei
         await connection.close()
     assert may_log_in is False
     assert above_the_rules == []
-    assert {row["proname"] for row in definers} == {"lock_behavior_batch", "behavior_backlog", "claim_outbox"}
+    assert {row["proname"] for row in definers} == {
+        "lock_behavior_batch", "behavior_backlog", "claim_outbox", "tenants_with_requests",
+    }  # fmt: skip
     assert {row["owner"] for row in definers} == {"personalization_dispatcher"}
     assert {row["config"] for row in definers} == {"search_path=public, pg_temp"}

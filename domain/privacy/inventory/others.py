@@ -76,6 +76,22 @@ OTHERS: Final[tuple[Entry, ...]] = (
         "Deletions that the user management service told of, under a keyed hash, so that no older change undoes one",
         basis=Basis.OBLIGATION,
         keeping=Keeping.EVIDENCE,
-        evidence="identity_hash revision deleted_at unfinished finished_at",
+        evidence="identity_hash revision deleted_at",
+    ),
+    other_table(
+        "privacy_requests",
+        "What people asked for and how far it is, under a keyed hash that leads to nobody once erased (Article 5(2))",
+        basis=Basis.OBLIGATION,
+        keeping=Keeping.EVIDENCE,
+        pseudonym="identity_hash subjects",
+        evidence="request_id kind state checkpoint evidence requested_at taught_since erased_at finished_at error",
+        technical="attempts retry_at",
+    ),
+    other_table(
+        "privacy_receipts",
+        "Signed receipts of erasures, which name nobody (Article 5(2))",
+        basis=Basis.OBLIGATION,
+        keeping=Keeping.EVIDENCE,
+        evidence="number request_id document",
     ),
 )

@@ -22,5 +22,11 @@ PLACES: Final[tuple[Entry, ...]] = (
         "logs", "What the processes say; ids of users are left out", basis=Basis.INTERESTS, keeping=Keeping.OPERATION
     ),
     folder("keys", "The key that wraps people's keys"),
+    folder(
+        "journal",
+        "Erasures under keyed hashes and random ids, done again where an older backup is restored",
+        basis=Basis.OBLIGATION,
+        keeping=Keeping.EVIDENCE,
+    ),
     folder("secrets", "Secrets of a development installation"),
 )

@@ -1,6 +1,6 @@
 """Declares what SQL has made, so that Tortoise knows of it: it cannot write a key of two columns itself."""
 
-from tortoise.migrations.operations import AddField, AlterField, CreateModel
+from tortoise.migrations.operations import AddField, AlterField, CreateModel, RemoveField
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 
@@ -29,3 +29,7 @@ class DeclareField(_Declared, AddField):
 
 class DeclareChange(_Declared, AlterField):
     """Changes a column in the migration state."""
+
+
+class DeclareRemoval(_Declared, RemoveField):
+    """Takes a column out of the migration state."""

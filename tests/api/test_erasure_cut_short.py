@@ -1,0 +1,125 @@
+"""An erasure whose process is killed goes on where it was, and what an older backup brings back is erased again."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from domain.ids import SubjectId, TenantId, UserId
+from domain.rights.journal import Journal
+from domain.rights.model import STEPS, Checkpoint, RequestState, Tombstone
+from domain.rights.signing import verified
+from domain.settings import Settings
+from domain.storage.postgres import Databases
+from tests.api.canary import CANARY, rows_left, through_every_door
+from tests.api.command import ROOT, environment
+from tests.api.rest_room import RestRoom, application, settings_of
+from tests.conftest import TEST_SECRET, _run_as_owner, copied_database
+
+SETTINGS = ("database_url", "redis_url", "data_dir", "kek_file")
+MOMENTS = ("before", "after")
+
+
+def killed(settings: Settings, tenant: TenantId, step: Checkpoint, moment: str) -> int:
+    """The exit status of a process that erases the canary until it dies."""
+    variables = {f"PERSONALIZATION_{name.upper()}": str(getattr(settings, name)) for name in SETTINGS}
+    variables |= {"PERSONALIZATION_SECRET": TEST_SECRET}
+    command = [sys.executable, "-m", "tests.api.dying_erasure", tenant, CANARY, step.value, moment]
+    return subprocess.run(command, cwd=ROOT, env=environment(**variables), check=False, timeout=60).returncode
+
+
+@pytest.mark.slow
+async def test_killed_at_every_checkpoint_it_finishes(room: RestRoom, databases: Databases) -> None:
+    subjects = await through_every_door(room)
+    for step in STEPS:
+        for moment in MOMENTS:
+            if (step, moment) != (Checkpoint.SIGNED, "after"):
+                status = await asyncio.to_thread(killed, room.settings, room.tenant, step, moment)
+                assert status == -signal.SIGKILL, (step, moment)
+    request = await room.services.rights.erase(room.tenant, UserId(CANARY))
+    assert (request.state, request.attempts) == (RequestState.DONE, 2 * len(STEPS))
+    assert set(await rows_left(databases, room.tenant, subjects)) == {"subjects", "consents"}
+    [line] = await room.services.rights.receipts(room.tenant)
+    receipt = verified(line.encode() + b"\n")
+    names = [entry["name"] for entry in receipt["reached"]]
+    assert len(names) == len(set(names))
+    assert {"user_behavior_events", "vault.data_keys", "all versions"} <= set(names)
+
+
+async def test_what_a_dead_process_left_is_taken_by_a_worker(room: RestRoom, databases: Databases) -> None:
+    subjects = await through_every_door(room)
+    assert await asyncio.to_thread(killed, room.settings, room.tenant, Checkpoint.ROWS, "after") == -signal.SIGKILL
+    [request] = await room.services.rights.requests(room.tenant, UserId(CANARY))
+    assert (request.state, request.checkpoint) == (RequestState.RUNNING, Checkpoint.ROWS)
+    assert "vault.data_keys" in await rows_left(databases, room.tenant, subjects)
+    finished = await room.services.rights.finish(room.tenant, request.request_id)
+    assert finished.state is RequestState.DONE
+    assert "vault.data_keys" not in await rows_left(databases, room.tenant, subjects)
+
+
+@contextmanager
+def backup_of(url: str) -> Iterator[str]:
+    """The URL of a database as that one is now; nobody may be connected to it."""
+    place, _, rest = url.partition("/test_")
+    name, _, options = rest.partition("?")
+    copy = f"test_backup_{uuid4().hex[:8]}"
+    elsewhere = f"{place}/postgres?{options}"
+    asyncio.run(_run_as_owner(elsewhere, f"CREATE DATABASE {copy} TEMPLATE test_{name}"))
+    yield f"{place}/{copy}?{options}"
+    asyncio.run(_run_as_owner(elsewhere, f"DROP DATABASE {copy} WITH (FORCE)"))
+
+
+async def furnished(settings: Settings, *, erase: bool) -> None:
+    async with application(settings) as app:
+        room = RestRoom(app, settings, TenantId("restored"))
+        if not erase:
+            await room.services.catalog.ensure_tenant(room.tenant, "Restored")
+            await through_every_door(await room.furnish())
+        else:
+            await room.services.rights.erase(room.tenant, UserId(CANARY))
+
+
+async def restarted(settings: Settings) -> tuple[int, bool, list[RequestState]]:
+    """How ready a service is, whether it knows the canary, and what became of their requests."""
+    async with application(settings) as app:
+        room = RestRoom(app, settings, TenantId("restored"))
+        readiness = await room.services.health.readiness()
+        known = await room.services.directory.resolve(room.tenant, UserId(CANARY))
+        requests = await room.services.rights.requests(room.tenant, None)
+        return readiness.ready, known is not None, [request.state for request in requests]
+
+
+def test_a_restored_backup_is_erased_again_before_the_service_is_ready(redis_url: str, tmp_path: Path) -> None:
+    with copied_database() as url:
+        settings = settings_of(url, redis_url, tmp_path, TEST_SECRET)
+        asyncio.run(furnished(settings, erase=False))
+        with backup_of(url) as older:
+            asyncio.run(furnished(settings, erase=True))
+            restored = settings.model_copy(update={"database_url": older})
+            forgetful = restored.model_copy(update={"journal_dir": tmp_path / "elsewhere"})
+            assert asyncio.run(restarted(forgetful)) == (True, True, [])
+            assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
+            assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
+
+
+def test_a_line_of_the_journal_that_was_cut_short_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "journal" / "erasures.jsonl"
+    journal = Journal(path)
+    assert journal.read() == []
+    first, second = (
+        Tombstone(TenantId("demo"), uuid4(), b"hash", (SubjectId(uuid4()),), datetime(2026, 3, 10, tzinfo=UTC))
+        for _ in range(2)
+    )
+    journal.add(first)
+    path.write_bytes(path.read_bytes() + b'{"tenant":"de')
+    journal.add(second)
+    journal.add(second)
+    assert journal.read() == [first, second]
+    assert path.stat().st_mode & 0o777 == 0o600
