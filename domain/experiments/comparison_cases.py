@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import exp, sqrt
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import Field
 from scipy import stats
 
@@ -24,6 +25,7 @@ from domain.experiments.effects import (
     smallest_expected,
     two_sided,
 )
+from domain.experiments.quantiles import SampleQuantile, sample_quantile
 from domain.experiments.sequential import DEFAULT_N_STAR, always_valid_interval, always_valid_p
 
 EXACT_UNITS = 10_000_000
@@ -205,13 +207,27 @@ class CupedRatio(_Units):
         return self.compare(self.metric, self.covariate)
 
 
-class SampleQuantile(Inputs):
+class QuantileBounds(Inputs):
     """A quantile and the ends of its 95 % interval from order statistics."""
 
     n: Annotated[int, Field(ge=2)]
     q: float
     lo: float
     hi: float
+
+
+class Values(Inputs):
+    """The values of each arm."""
+
+    control: list[float]
+    treatment: list[float]
+
+
+class Clusters(Inputs):
+    """To which cluster, such as a person, each value of each arm belongs."""
+
+    control: list[Count]
+    treatment: list[Count]
 
 
 class Quantile(Case):
@@ -226,17 +242,32 @@ class Quantile(Case):
     )
 
     nu: Level
-    control: SampleQuantile
-    treatment: SampleQuantile
+    control: QuantileBounds | None = None
+    treatment: QuantileBounds | None = None
+    raw: Values | None = None
+    clusters: Clusters | None = None
     alpha: Level = 0.05
 
     def result(self) -> Result:
         """`ctw` is the chance that the treatment's quantile is the higher one."""
-        effect = difference(_quantile_estimate(self.control), _quantile_estimate(self.treatment), self.alpha)
+        control, treatment = self._arm("control"), self._arm("treatment")
+        effect = difference(control.estimate(), treatment.estimate(), self.alpha)
         half = float(stats.norm.ppf(1.0 - self.alpha / 2.0)) * effect.se
         chance = float(stats.norm.cdf(effect.t))
         bayes = {"ctw": chance, "ci": [effect.est - half, effect.est + half]}
         return {"absolute": shown(effect), "bayes": bayes}
+
+    def _arm(self, name: str) -> SampleQuantile:
+        """From its bounds or its values, of which there is one."""
+        bounds: QuantileBounds | None = getattr(self, name)
+        if (bounds is None) == (self.raw is None):
+            raise ValidationFailed("an arm needs either n, q, lo and hi or its raw values", field=name)
+        if self.clusters is not None and self.raw is None:
+            raise ValidationFailed("clusters are of raw values", field="clusters")
+        if bounds is not None:
+            return SampleQuantile(bounds.n, bounds.q, bounds.lo, bounds.hi)
+        clusters = None if self.clusters is None else np.array(getattr(self.clusters, name), dtype=np.int64)
+        return sample_quantile(np.array(getattr(self.raw, name), dtype=np.float64), self.nu, clusters)
 
 
 def shown(effect: Effect) -> Result:
@@ -249,13 +280,6 @@ def sequential(effect: Effect, n: int, n_star: float, alpha: float) -> Result:
     interval = always_valid_interval(effect.est, effect.se, n, n_star, alpha)
     p = always_valid_p(effect.est, effect.se, n, n_star, alpha)
     return {f"sequential_absolute_N{n_star:.15g}": {"ci": pair(interval), "p": p}}
-
-
-def _quantile_estimate(sample: SampleQuantile) -> Estimate:
-    if not sample.lo <= sample.q <= sample.hi:
-        raise ValidationFailed("a quantile lies between lo and hi", field="q")
-    se = (sample.hi - sample.lo) / (2.0 * float(stats.norm.ppf(0.975)))
-    return Estimate(sample.q, se**2 * sample.n, sample.n)
 
 
 def _shape(metric: str, field: str, *, ratio: bool) -> None:

@@ -34,7 +34,8 @@ def test_looking_often_finds_nothing_too_often_only_by_the_rule_of_a_single_look
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     found = figures("coverage", 1000)
-    assert len(found) >= 8
+    assert found.pop("quantile, clusters ignored")["value"] < 0.9
+    assert len(found) == 10
     for name, figure in found.items():
         assert figure["value"] >= 0.92, name
         assert figure["value"] <= 0.98 or name == "mean, confidence sequence"

@@ -1,14 +1,17 @@
 """How often an interval holds the truth, at the end of an experiment of a size that was fixed beforehand."""
 
 from collections.abc import Callable, Iterable
-from math import exp
+from math import exp, sqrt
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 from domain.experiments.adjustment import NONE_BEFORE, absolute, adjusted, pooled_theta, relative
 from domain.experiments.effects import Counts, Estimate, Interval, difference, fieller_lift, newcombe
 from domain.experiments.moments import Arm
+from domain.experiments.quantiles import SampleQuantile, sample_quantile
 from domain.experiments.sequential import DEFAULT_N_STAR, always_valid_interval
 from domain.experiments.simulation.samples import arms_of
 from domain.experiments.simulation.study import (
@@ -26,7 +29,12 @@ from domain.experiments.simulation.study import (
 UNITS: Final = 1000
 """In each arm."""
 
+VALUES: Final = 4
+"""That a person has on average, where people have several."""
+
 CHUNK: Final = 500
+QUANTILE: Final = 0.9
+UNCLUSTERED: Final = "quantile, clusters ignored"
 RATES: Final = (0.10, 0.12)
 LIFT: Final = 0.05
 NOMINAL: Final = Goal(0.94, 0.96)
@@ -99,11 +107,36 @@ def _adjusted_means(rng: np.random.Generator, runs: int) -> Iterable[Held]:
         yield {"mean, CUPED": (LIFT, absolute(base, changed, ALPHA).ci)}
 
 
+def _quantiles(rng: np.random.Generator, runs: int) -> Iterable[Held]:
+    """The 90 % quantile of log-normal values: one a person, or several that go with each other."""
+    truth = LIFT * exp(float(special.ndtri(QUANTILE)))
+    for _ in range(runs):
+        alone = [scale * rng.lognormal(size=UNITS) for scale in (1.0, 1.0 + LIFT)]
+        several = [_repeated(rng, scale) for scale in (1.0, 1.0 + LIFT)]
+        yield {
+            "quantile, order statistics": (truth, _between([sample_quantile(one, QUANTILE) for one in alone])),
+            "quantile, clustered": (truth, _between([sample_quantile(one, QUANTILE, who) for one, who in several])),
+            UNCLUSTERED: (truth, _between([sample_quantile(one, QUANTILE) for one, _ in several])),
+        }
+
+
+def _repeated(rng: np.random.Generator, scale: float) -> tuple[Floats, NDArray[np.int64]]:
+    """Values and whose they are; what is a person's own is half of the variance of their logarithm."""
+    who = np.repeat(np.arange(UNITS), 1 + rng.poisson(VALUES - 1, size=UNITS))
+    own = rng.normal(scale=sqrt(0.5), size=UNITS)
+    return scale * np.exp(own[who] + rng.normal(scale=sqrt(0.5), size=len(who))), who
+
+
+def _between(arms: list[SampleQuantile]) -> Interval:
+    return difference(arms[0].estimate(), arms[1].estimate(), ALPHA).ci
+
+
 SOURCES: Final[tuple[Callable[[np.random.Generator, int], Iterable[Held]], ...]] = (
     _rates,
     _means,
     _ratios,
     _adjusted_means,
+    _quantiles,
 )
 
 
@@ -120,8 +153,10 @@ def _measure(rng: np.random.Generator, runs: int, advance: Advance) -> Outcome:
     return Outcome(tuple(findings))
 
 
-def _goal(name: str) -> Goal:
-    """A sequence is wider than one look needs, so it has no upper goal."""
+def _goal(name: str) -> Goal | None:
+    """A sequence is wider than one look needs, so it has no upper goal; what ignores clusters stands for comparison."""
+    if name == UNCLUSTERED:
+        return None
     return AT_LEAST if name.endswith("confidence sequence") else NOMINAL
 
 

@@ -149,6 +149,6 @@ def _straight(name: str, units: tuple[float, ...], total: float) -> Curve:
 STUDY: Final = Study(
     "regret",
     f"bandits over {BATCH * BATCHES:,} exposures in {BATCHES} batches: rewards lost while learning",
-    100,
+    60,
     _measure,
 )
