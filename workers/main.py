@@ -23,6 +23,7 @@ from domain.settings import Settings, load_settings
 from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
 from domain.storage.redis import RedisStore
 from workers.behavior import BatchLoop
+from workers.experiments import ExperimentWatch
 from workers.privacy import PrivacyWork
 from workers.retrain import Retraining
 from workers.training.config import configured
@@ -34,6 +35,9 @@ RETRAIN_HOUR = 3
 SWEEP_HOUR = 4
 MINING_HOUR = 4
 CENSUS_MINUTE = 20
+EXPERIMENT_SECOND = 10
+"""Of every minute: the sums follow within one, and an hour is evaluated in its first, or by the first that starts."""
+
 WATCH_MINUTES = frozenset(range(5, 60, 10))
 JOB_TIMEOUT_SECONDS = 6 * 3600
 QUEUE_RETRIES = 600
@@ -62,6 +66,7 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_interest, hour=SWEEP_HOUR, minute=0),
                 cron(watch_all, minute=set(WATCH_MINUTES)),
                 cron(mine_all, hour=MINING_HOUR, minute=0),
+                cron(judge_experiments, second=EXPERIMENT_SECOND, timeout=JOB_TIMEOUT_SECONDS, run_at_startup=True),
                 cron(count_generations, minute=CENSUS_MINUTE, timeout=JOB_TIMEOUT_SECONDS),
             ],
             "on_startup": start,
@@ -160,6 +165,12 @@ async def count_generations(ctx: Context) -> None:
     parts: WorkerServices = ctx["parts"]
     for tenant in await parts.services.job_store.tenants():
         await parts.census.count(tenant)
+
+
+async def judge_experiments(ctx: Context) -> None:
+    """Count what people in experiments did, and evaluate the hour if nobody has."""
+    services = ctx["parts"].services
+    await ExperimentWatch(services.outcomes, services.job_store).look()
 
 
 async def _hand_in(ctx: Context, kind: JobKind) -> None:

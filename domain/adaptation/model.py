@@ -89,6 +89,7 @@ class SettingSource(StrEnum):
 
     STATED = "stated"
     LEARNED = "learned"
+    EXPERIMENT = "experiment"
     DEVICE = "device"
     DEFAULT = "default"
 
@@ -136,6 +137,7 @@ class UiSettings:
         pinned_tools: features, in the order in which they were pinned.
         default_panels: open from the start, the first in front.
         shortcuts: sequences of steps that can be one.
+        variant: what an experiment of the client's calls the interface that is to be shown; None for the usual one.
         used: categories of the person's data behind the answer.
         title_of: what the catalogue calls an item.
     """
@@ -148,6 +150,7 @@ class UiSettings:
     default_panels: Setting[tuple[Panel, ...]]
     pinned_tools: Setting[tuple[ItemId, ...]]
     shortcuts: Setting[tuple[Steps, ...]]
+    variant: str | None = None
     used: frozenset[str] = frozenset()
     title_of: Callable[[ItemId], str] = field(default=str, compare=False)
 

@@ -7,10 +7,10 @@ and only read here.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from domain.adaptation.acts import Act, acts_of, sessions_of
 from domain.adaptation.choices import STATED, Choices
@@ -26,14 +26,17 @@ from domain.adaptation.model import (
     device_class,
 )
 from domain.adaptation.optimization import Optimization
+from domain.adaptation.ports import AdaptationStore, Catalog, Directory, Experiments, Publisher, SubjectKeys
 from domain.adaptation.routines import routines_of
 from domain.adaptation.shared_ways import CommonWays, still_offered
+from domain.adaptation.trial import tried
 from domain.adaptation.workflows import optimizations_of
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.errors import ConsentRequired, ValidationFailed
-from domain.ids import ItemId, SubjectId, TenantId, UserId
-from domain.privacy.encryption import SubjectKey
+from domain.experiments.levers import Area
+from domain.exposures.steering import UNSTEERED
+from domain.ids import ItemId, TenantId, UserId
 from domain.privacy.model import Subject
 
 LOG_LIMIT: Final = 2000
@@ -64,75 +67,13 @@ class WorkflowOptimizations:
     title_of: Callable[[ItemId], str]
 
 
-class AdaptationStore(Protocol):
-    """The log as adaptation reads it, what people said, and what is common."""
-
-    async def dossier(self, tenant: TenantId, subject: SubjectId, limit: int) -> Dossier:
-        """The latest events of a person, their sessions, and what they said."""
-        ...
-
-    async def choices(self, tenant: TenantId, subject: SubjectId) -> bytes | None:
-        """What a person said, sealed."""
-        ...
-
-    async def choose(
-        self,
-        tenant: TenantId,
-        subject: SubjectId,
-        change: Callable[[bytes | None], bytes],
-        announcement: bytes,
-        now: datetime,
-    ) -> None:
-        """Write what `change` makes of what a person said so far, and announce it, in one transaction.
-
-        Raises:
-            NotFound: the person is gone.
-        """
-        ...
-
-    async def common(self, tenant: TenantId) -> CommonWays:
-        """What many people of the tenant do alike."""
-        ...
-
-
-class Directory(Protocol):
-    """The part of the directory that adaptation needs."""
-
-    async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
-        """The person, or None."""
-        ...
-
-
-class SubjectKeys(Protocol):
-    """Where people's keys come from."""
-
-    async def key_for(self, tenant: TenantId, subject: SubjectId) -> SubjectKey:
-        """The sealer of one person's fields."""
-        ...
-
-
-class Catalog(Protocol):
-    """The part of the catalogue that adaptation needs."""
-
-    async def snapshot(self, tenant: TenantId) -> CatalogSnapshot:
-        """The catalogue as columns."""
-        ...
-
-
-class Publisher(Protocol):
-    """Who tells live updates once they are committed."""
-
-    async def publish(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
-        """Publish what waits for these people; how many updates."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What may be used of a person at this call; nothing for whoever did not agree."""
 
     acts: Sequence[Act] = ()
     choices: Choices = field(default_factory=Choices)
+    subject: Subject | None = None
 
 
 class AdaptationService:
@@ -144,6 +85,7 @@ class AdaptationService:
         keys: open and seal what is theirs.
         catalog: says what items are.
         publisher: tells live updates.
+        experiments: what they change for a person.
         clock: the moment of each request.
         ml_enabled: False answers everybody with defaults, what is common, and what they stated.
     """
@@ -155,6 +97,7 @@ class AdaptationService:
         keys: SubjectKeys,
         catalog: Catalog,
         publisher: Publisher,
+        experiments: Experiments,
         clock: Clock,
         *,
         ml_enabled: bool = True,
@@ -164,6 +107,7 @@ class AdaptationService:
         self._keys = keys
         self._catalog = catalog
         self._publisher = publisher
+        self._experiments = experiments
         self._clock = clock
         self._ml_enabled = ml_enabled
         self._held: OrderedDict[TenantId, tuple[datetime, CommonWays]] = OrderedDict()
@@ -178,9 +122,14 @@ class AdaptationService:
         """
         catalog = await self._catalog.snapshot(tenant)
         known = await self._known(tenant, user_id, catalog, personalized=personalized)
+        steering = UNSTEERED
+        if known.subject is not None:
+            steering = await self._experiments.steering(user_id, known.subject, Area.UI)
         place = Place(device_class(context.device), context.surface)
         learned = await asyncio.to_thread(_settings, known.acts, place, self._clock.now())
-        return replace(_marked(known.choices.applied(learned)), title_of=_titles(catalog))
+        shown = replace(_marked(tried(known.choices.applied(learned), steering)), title_of=_titles(catalog))
+        await self._experiments.shown(known.subject, steering)
+        return shown
 
     async def update_settings(self, tenant: TenantId, user_id: UserId, changes: SettingChanges) -> UiSettings:
         """Keep what a person sets themselves, or forget it; it holds when this returns.
@@ -239,18 +188,17 @@ class AdaptationService:
     ) -> _Known:
         subject = await self._directory.resolve(tenant, user_id)
         if subject is None or not personalized or not (subject.personalizes or subject.keeps_stated):
-            return _Known()
-        reads = subject.personalizes and self._ml_enabled
-        if reads:
+            return _Known(subject=subject if personalized else None)
+        if subject.personalizes and self._ml_enabled:
             dossier = await self._store.dossier(tenant, subject.subject_id, LOG_LIMIT)
         else:
             dossier = Dossier(choices_sealed=await self._store.choices(tenant, subject.subject_id))
         if not dossier.acts and dossier.choices_sealed is None:
-            return _Known()
+            return _Known(subject=subject)
         key = await self._keys.key_for(tenant, subject.subject_id)
         choices = choices_of(dossier.choices_sealed if subject.keeps_stated else None, key)
         log = opened(dossier, key)
-        return _Known(acts_of(log, catalog, sensitive=subject.rules.learns_sensitive), choices)
+        return _Known(acts_of(log, catalog, sensitive=subject.rules.learns_sensitive), choices, subject)
 
     async def _choose(self, tenant: TenantId, user_id: UserId, change: Callable[[Choices], Choices]) -> None:
         subject = await self._directory.resolve(tenant, user_id)

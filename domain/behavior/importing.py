@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from domain.behavior.model import Event, plausible_moment, require_finite, require_text
-from domain.behavior.service import SealedEvent
+from domain.behavior.sealing import SealedEvent
 from domain.behavior.vocabulary import EVENT_TYPES, OTHER
 from domain.clock import Clock
 from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId

@@ -4,59 +4,36 @@ An answer of success comes after the commit. Learning from the events is somebod
 updates are told at once.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
+from domain.behavior.conversions import Conversion
 from domain.behavior.events import event_ids, event_of, events_of
 from domain.behavior.model import (
     Backlog,
     BehaviorData,
-    Event,
-    Feedback,
     Interaction,
     Receipt,
     require_text,
     texts_of,
+)
+from domain.behavior.sealing import (
+    SealedEvent,
+    SealedFeedback,
+    SealedSession,
+    announcement,
+    sealed_event,
+    sealed_feedback,
+    sealed_session,
 )
 from domain.clock import Clock
 from domain.errors import ConsentRequired, NotFound, ValidationFailed
 from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
-
-MAX_ANNOUNCED_ITEMS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class SealedEvent:
-    """An event as it is stored."""
-
-    event: Event
-    payload_sealed: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class SealedFeedback:
-    """Feedback as it is stored, under the id of its event."""
-
-    event_id: EventId
-    feedback: Feedback
-    item_id: ItemId | None
-    payload_sealed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SealedSession:
-    """The visit that a report belongs to."""
-
-    session_id: UUID
-    client_session_sealed: bytes
-    device: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +171,10 @@ class BehaviorService:
 
         def report(key: SubjectKey) -> Report:
             return Report(
-                events=[_sealed(event, key) for event in events],
-                announcement=_announcement(events, key),
+                events=[sealed_event(event, key) for event in events],
+                announcement=announcement(events, key),
                 received_at=now,
-                feedback=_sealed_feedback(data, events, key),
+                feedback=sealed_feedback(data, events, key),
                 session=self._session(data, key),
             )
 
@@ -222,11 +199,31 @@ class BehaviorService:
 
         def report(key: SubjectKey) -> Report:
             return Report(
-                events=[_sealed(event, key)],
-                announcement=_announcement([event], key),
+                events=[sealed_event(event, key)],
+                announcement=announcement([event], key),
                 received_at=now,
                 interactions={event.event_id: interaction},
             )
+
+        return await self._append(subject, user_id, report)
+
+    async def record_conversion(
+        self, tenant: TenantId, user_id: UserId, conversion: Conversion, idempotency_key: str | None = None
+    ) -> Receipt:
+        """Store that a person reached a goal that an experiment asks about.
+
+        Raises:
+            ConsentRequired: the person has not agreed to it.
+            ValidationFailed: a part of it means nothing.
+        """
+        conversion.check()
+        require_text(idempotency_key, "idempotencyKey")
+        subject = await self._consent.collecting_subject(tenant, user_id)
+        now, identity = self._clock.now(), self._consent.identity(tenant, user_id)
+        event = conversion.event(now, event_ids(identity, "convert", idempotency_key))
+
+        def report(key: SubjectKey) -> Report:
+            return Report(events=[sealed_event(event, key)], announcement=announcement([event], key), received_at=now)
 
         return await self._append(subject, user_id, report)
 
@@ -256,45 +253,3 @@ class BehaviorService:
         if data.session_id is None:
             return None
         return sealed_session(self._session_key, data.session_id, data.device, key)
-
-
-def sealed_session(session_key: bytes, client_session: str, device: str | None, key: SubjectKey) -> SealedSession:
-    """A visit as it is stored, under an id of ours that the client's id gives again.
-
-    Args:
-        session_key: 32-byte secret that turns a client's session id into ours.
-        client_session: the client's id.
-        device: what the visit takes place on, where that is known.
-        key: seals what is the person's.
-    """
-    name = client_session.encode()
-    digest = hmac.digest(session_key, key.subject.bytes + name, hashlib.sha256)
-    sealed = key.seal("user_sessions", "client_session_sealed", name)
-    return SealedSession(UUID(bytes=digest[:16], version=4), sealed, device)
-
-
-def _sealed(event: Event, key: SubjectKey) -> SealedEvent:
-    payload = key.seal_json("user_behavior_events", "payload_sealed", dict(event.payload)) if event.payload else None
-    return SealedEvent(event, payload)
-
-
-def _sealed_feedback(data: BehaviorData, events: Sequence[Event], key: SubjectKey) -> list[SealedFeedback]:
-    behind = events[len(events) - len(data.feedback) :]
-    return [
-        SealedFeedback(
-            event.event_id,
-            said,
-            event.item_id,
-            key.seal_json("user_feedback", "payload_sealed", _words(said)),
-        )
-        for said, event in zip(data.feedback, behind, strict=True)
-    ]
-
-
-def _words(said: Feedback) -> dict[str, Any]:
-    return {"type": said.type, "aspect": said.aspect, "rating": said.rating, "comment": said.comment}
-
-
-def _announcement(events: Sequence[Event], key: SubjectKey) -> bytes:
-    items = list(dict.fromkeys(event.item_id for event in events if event.item_id))[:MAX_ANNOUNCED_ITEMS]
-    return key.seal_json("outbox", "body_sealed", {"events": len(events), "itemIds": items})

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from domain.behavior.model import Backlog, Interaction
-from domain.behavior.service import Appended, Report, SealedEvent, SealedFeedback, SealedSession
+from domain.behavior.sealing import SealedEvent, SealedFeedback, SealedSession
+from domain.behavior.service import Appended, Report
 from domain.errors import ConsentRequired
 from domain.ids import EventId, SubjectId, TenantId
 from domain.realtime.model import UpdateKind

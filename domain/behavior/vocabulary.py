@@ -38,6 +38,10 @@ RESTORED = "recommendation_restored"
 
 OTHER = EventType("other", weight=0.2, half_life_days=30)
 
+GOAL = "goal:"
+CONVERTED = EventType(GOAL, weight=0.0, purpose=Purpose.MEASUREMENT)
+"""Stands for every goal of an experiment: such events are measured by and say nothing of their person's taste."""
+
 _TYPES = (
     EventType("template_used", weight=1.0),
     EventType("style_applied", weight=1.0),
@@ -76,4 +80,9 @@ EVENT_TYPES = MappingProxyType({event_type.name: event_type for event_type in _T
 
 def event_type(name: str) -> EventType:
     """The entry of `name`, or `OTHER` if it is not in the vocabulary."""
-    return EVENT_TYPES.get(name, OTHER)
+    return CONVERTED if name.startswith(GOAL) else EVENT_TYPES.get(name, OTHER)
+
+
+def goal_event(goal: str) -> str:
+    """The type under which reaching a goal of an experiment is logged; the goal is an operator's word, no client's."""
+    return GOAL + goal

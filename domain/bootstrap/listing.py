@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domain.bootstrap.ground import Ground
+from domain.exposures.service import ExposureService
 from domain.interest.service import InterestService
 from domain.interest.store import PostgresInterestStore
 from domain.measurement.counters import CountedExposures
@@ -32,7 +33,13 @@ class Listing:
     interest: InterestService
 
 
-def make_lists(ground: Ground, stating: StatingService, rules: RuleService, profiles: ProfileService) -> Listing:
+def make_lists(
+    ground: Ground,
+    stating: StatingService,
+    rules: RuleService,
+    profiles: ProfileService,
+    experiments: ExposureService,
+) -> Listing:
     """The use cases of lists of one process."""
     interest = InterestService(PostgresInterestStore(ground.database), ground.clock)
     store = PostgresRecommendationStore(ground.database)
@@ -40,7 +47,7 @@ def make_lists(ground: Ground, stating: StatingService, rules: RuleService, prof
     grounds = Grounds(ground.catalog, ground.models, rules, interest)
     drafting = Drafting(readers, ground.cache, ground.settings.exploration_share)
     exposures = CountedExposures(store, ground.outcomes)
-    recommendations = RecommendationService(exposures, readers, grounds, drafting, ground.clock)
+    recommendations = RecommendationService(exposures, readers, grounds, drafting, experiments, ground.clock)
     return Listing(
         recommendations=recommendations,
         kinds=KindService(recommendations, profiles),

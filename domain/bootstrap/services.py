@@ -12,6 +12,7 @@ from domain.adaptation.store import PostgresAdaptationStore
 from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
+from domain.bootstrap.experimenting import Counters, Experimenting, make_experiments
 from domain.bootstrap.ground import Ground
 from domain.bootstrap.listing import Listing, make_lists
 from domain.bootstrap.rights import make_rights
@@ -25,7 +26,6 @@ from domain.identities.service import IdentityService
 from domain.identities.store import PostgresIdentityStore
 from domain.ids import TenantId
 from domain.insights.service import InsightService
-from domain.interest.store import InterestCounter
 from domain.jobs.service import JobQueue
 from domain.jobs.store import ArqWaker, PostgresJobStore
 from domain.limiting.service import RateLimiter
@@ -51,7 +51,7 @@ from domain.visits.store import PostgresSessionStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services(Listing):
+class Services(Listing, Experimenting):
     """Every use case of one process; `bus` is None where live updates are switched off."""
 
     clock: Clock
@@ -89,9 +89,11 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     stack.push_async_callback(waker.close)
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
-    listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments))
+    trials = make_experiments(ground)
+    listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
     return Services(
         **vars(listing),
+        **vars(trials),
         clock=clock,
         privacy=ground.privacy,
         directory=ground.directory,
@@ -106,8 +108,8 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         accounts=_accounts(ground, rights),
         segments=segments,
         rules=rules,
-        adaptation=_adaptation(ground),
-        generation=_generation(ground, stating),
+        adaptation=_adaptation(ground, trials),
+        generation=_generation(ground, stating, trials),
         insights=_insights(ground),
         measurement=_measurement(ground),
         models=ground.models,
@@ -140,14 +142,14 @@ def _sessions(ground: Ground) -> SessionService:
 
 
 def _profiles(ground: Ground, segments: SegmentService) -> ProfileService:
-    store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
+    store = PostgresProfileStore(ground.database, ground.outbox, Counters())
     return ProfileService(
         store, ground.directory, ground.keys, ground.catalog, ground.publisher, segments, ground.cache, ground.clock
     )
 
 
 def _stating(ground: Ground) -> StatingService:
-    store = PostgresProfileStore(ground.database, ground.outbox, InterestCounter())
+    store = PostgresProfileStore(ground.database, ground.outbox, Counters())
     return StatingService(store, ground.privacy, ground.keys, ground.publisher, ground.clock)
 
 
@@ -170,19 +172,20 @@ def _accounts(ground: Ground, rights: RightsService) -> AccountService:
     return AccountService(store, ground.directory, ground.privacy, ground.keys, rights, ground.clock)
 
 
-def _adaptation(ground: Ground) -> AdaptationService:
+def _adaptation(ground: Ground, trials: Experimenting) -> AdaptationService:
     return AdaptationService(
         PostgresAdaptationStore(ground.database, ground.outbox),
         ground.directory,
         ground.keys,
         ground.catalog,
         ground.publisher,
+        trials.exposures,
         ground.clock,
         ml_enabled=ground.settings.ml_enabled,
     )
 
 
-def _generation(ground: Ground, stating: StatingService) -> GenerationService:
+def _generation(ground: Ground, stating: StatingService, trials: Experimenting) -> GenerationService:
     return GenerationService(
         PostgresGenerationStore(ground.database, ground.outbox),
         ground.directory,
@@ -191,6 +194,7 @@ def _generation(ground: Ground, stating: StatingService) -> GenerationService:
         ground.catalog,
         stating,
         ground.publisher,
+        trials.exposures,
         derived(ground.settings, "generation ids"),
         ground.clock,
         ml_enabled=ground.settings.ml_enabled,
@@ -237,6 +241,7 @@ def _switched_off(settings: Settings) -> tuple[str, ...]:
     """What the documented switches of the service turn off."""
     switches = {
         "machine_learning": settings.ml_enabled,
+        "experiments": settings.ab_testing_enabled,
         "live_updates": settings.realtime_enabled,
         "cache": settings.cache_ttl > 0,
     }

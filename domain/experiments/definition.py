@@ -15,11 +15,13 @@ MAX_VARIATIONS: Final = 100
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
-class _Written(BaseModel):
+class Written(BaseModel):
+    """What people write: unknown fields are refused, names are in camel case."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False)
 
 
-class Filter(_Written):
+class Filter(Written):
     """Units that lie in one of `ranges` under a seed of its own take part."""
 
     seed: str
@@ -28,7 +30,7 @@ class Filter(_Written):
     hash_version: Literal[1, 2] = 2
 
 
-class Experiment(_Written):
+class Experiment(Written):
     """What decides who gets which variation.
 
     Attributes:

@@ -7,7 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.behavior.model import Event
-from domain.behavior.service import MAX_ANNOUNCED_ITEMS, Report, SealedEvent
+from domain.behavior.sealing import MAX_ANNOUNCED_ITEMS, SealedEvent
+from domain.behavior.service import Report
 from domain.generation.model import Context, GenerationReport, Outcome
 from domain.generation.tracking import Tracked, events_of, tracked_from_json, tracked_to_json
 from domain.ids import ItemId

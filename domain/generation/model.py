@@ -55,6 +55,7 @@ class ParameterSource(StrEnum):
     """On whose generations a parameter's value rests most."""
 
     STATED = "STATED"
+    EXPERIMENT = "EXPERIMENT"
     PERSON_CONTEXT = "PERSON_CONTEXT"
     PERSON = "PERSON"
     SEGMENT = "SEGMENT"

@@ -1,6 +1,6 @@
 """From observed generations to parameters: the levels of evidence of one answer, widest first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -48,12 +48,14 @@ class Known:
         wishes: what the person says about parameters.
         segment: what people like them chose.
         everybody: what the tenant's people chose.
+        tried: parameters that an experiment sets for the person.
     """
 
     observations: Sequence[Observation] = ()
     wishes: Wishes = NO_WISHES
     segment: Pools = field(default_factory=dict)
     everybody: Pools = field(default_factory=dict)
+    tried: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -68,12 +70,18 @@ class Known:
 
 def personalize(asked: Context, known: Known, now: datetime) -> GenerationParameters:
     """Every parameter for a context, as far as `known` goes; ages count from `now`."""
-    wished = known.wishes.values
-    found = [
-        _stated(parameter, wished[name]) if name in wished else _learned(parameter, asked, known, now)
-        for name, parameter in PARAMETERS.items()
-    ]
+    found = [_found(parameter, asked, known, now) for parameter in PARAMETERS.values()]
     return GenerationParameters(tuple(found), known.used)
+
+
+def _found(parameter: Parameter, asked: Context, known: Known, now: datetime) -> PersonalizedParameter:
+    name, wished = parameter.name, known.wishes.values
+    if name in wished:
+        return _stated(parameter, wished[name])
+    if name in known.tried:
+        shown = PersonalizedParameter
+        return shown(camel(name), known.tried[name], parameter.unit, ParameterSource.EXPERIMENT, 0.0, 0)
+    return _learned(parameter, asked, known, now)
 
 
 def _stated(parameter: Parameter, value: Value) -> PersonalizedParameter:

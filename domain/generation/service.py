@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
@@ -12,12 +12,15 @@ import structlog
 from domain.behavior.model import plausible_moment
 from domain.clock import Clock
 from domain.errors import DomainError
+from domain.experiments.levers import Area
+from domain.exposures.steering import Steering
 from domain.generation.filing import COLUMN, TABLE, Filing, Recording
 from domain.generation.model import Context, GenerationParameters, GenerationReceipt, GenerationReport, Observation
 from domain.generation.personalizing import Known, personalize
 from domain.generation.pooling import EVERYBODY, Pools
 from domain.generation.stated import wishes_of
 from domain.generation.tracking import tracked_from_json
+from domain.generation.trial import tried
 from domain.ids import ItemId, SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
@@ -119,6 +122,18 @@ class Publisher(Protocol):
         ...
 
 
+class Experiments(Protocol):
+    """Who knows what experiments change for a person."""
+
+    async def steering(self, user_id: UserId, subject: Subject | None, area: Area) -> Steering:
+        """What they change in an area."""
+        ...
+
+    async def shown(self, subject: Subject | None, steering: Steering) -> None:
+        """Note what an answer showed."""
+        ...
+
+
 class GenerationService:
     """Personalized parameters, and the outcomes that they are learned from.
 
@@ -130,6 +145,7 @@ class GenerationService:
         catalog: knows which names are items.
         stated: what people say about themselves.
         publisher: tells live updates.
+        experiments: what they change for a person.
         identity_key: secret that turns a generator's id into ours.
         clock: dates what clients leave undated, and the age of what was learned.
         ml_enabled: False answers by statements and defaults alone.
@@ -144,6 +160,7 @@ class GenerationService:
         catalog: Catalog,
         stated: StatedPreferences,
         publisher: Publisher,
+        experiments: Experiments,
         identity_key: bytes,
         clock: Clock,
         *,
@@ -156,6 +173,7 @@ class GenerationService:
         self._catalog = catalog
         self._stated = stated
         self._publisher = publisher
+        self._experiments = experiments
         self._identity_key = identity_key
         self._clock = clock
         self._ml_enabled = ml_enabled
@@ -178,7 +196,10 @@ class GenerationService:
         subject = await self._directory.resolve(tenant, user_id)
         reader = subject if subject is not None and subject.personalizes and personalized else None
         known = await (self._known(reader, context) if reader else self._anonymous(tenant, context))
-        return personalize(context, known, self._clock.now())
+        steering = await self._experiments.steering(user_id, subject if personalized else None, Area.GENERATION)
+        answer = personalize(context, replace(known, tried=tried(steering, known.wishes)), self._clock.now())
+        await self._experiments.shown(subject, steering)
+        return answer
 
     async def report(self, tenant: TenantId, user_id: UserId, report: GenerationReport) -> GenerationReceipt:
         """Store how a video was made, what came of it, or both; the next parameters and recommendations reflect it.

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-from domain.behavior.service import sealed_session
+from domain.behavior.sealing import sealed_session
 from domain.clock import Clock
 from domain.errors import Conflict, NotFound, Unavailable, ValidationFailed
 from domain.identities.model import Busy, Joined, Merge, Merging

@@ -69,6 +69,20 @@ _KEEP_FIRST_EXPOSURES = """
     WHERE mine.tenant_id = $1 AND mine.subject_id = $2 AND theirs.subject_id = $3
       AND mine.test_id = theirs.test_id AND mine.phase = theirs.phase AND theirs.exposed_at < mine.exposed_at"""
 
+# Whoever saw two variations of one phase is flagged; what was counted of either is summed anew, over all their doings.
+_FLAG_EXPOSURES = """
+    WITH twice AS (
+        SELECT a.test_id, a.phase FROM user_ab_tests a
+        JOIN user_ab_tests o ON o.test_id = a.test_id AND o.phase = a.phase AND o.variation <> a.variation
+        WHERE a.tenant_id = $1 AND a.subject_id = $2 AND o.tenant_id = $1 AND o.subject_id = $3 AND a.phase > 0),
+    departed AS (
+        INSERT INTO ab_test_departures (tenant_id, test_id, units)
+        SELECT tenant_id, test_id, count(*) FROM user_ab_tests
+        WHERE tenant_id = $1 AND subject_id IN ($2, $3) AND counted IS NOT NULL GROUP BY 1, 2)
+    UPDATE user_ab_tests u SET stale = true, counted = NULL,
+        multiple = u.multiple OR (u.test_id, u.phase) IN (SELECT test_id, phase FROM twice)
+    WHERE u.tenant_id = $1 AND u.subject_id IN ($2, $3)"""
+
 _MOVE_RECEIPTS = "UPDATE consents SET subject_id = $2 WHERE tenant_id = $1 AND subject_id = $3"
 
 _LEAD_HERE = "UPDATE subject_identities SET subject_id = $2 WHERE tenant_id = $1 AND subject_id = $3"
@@ -165,6 +179,7 @@ async def _moved(tx: Transaction, tenant: TenantId, merging: Merging) -> int:
         await tx.execute(_RENAME_SESSIONS, tenant, merging.other, old, new)
         contexts = _resealed(merging, "user_sessions", "context_sealed", rows)
         await tx.execute(_MOVE_SESSIONS, tenant, *both, old, new, sealed, contexts)
+    await tx.execute(_FLAG_EXPOSURES, tenant, *both)
     await tx.execute(_KEEP_FIRST_EXPOSURES, tenant, *both)
     moved = {table.name: await _move(tx, tenant, merging, table) for table in MOVED}
     return moved["user_behavior_events"]

@@ -13,7 +13,8 @@ from uuid import UUID, uuid5
 import orjson
 
 from domain.behavior.model import Event, plausible_moment, require_text
-from domain.behavior.service import Appended, Report, SealedEvent
+from domain.behavior.sealing import SealedEvent
+from domain.behavior.service import Appended, Report
 from domain.catalog.insights import MANY, Analysis, analysis_to_json
 from domain.clock import Clock
 from domain.errors import ValidationFailed

@@ -33,6 +33,13 @@ class BlendWeights:
         row = int(np.searchsorted(self.bounds, liked, side="right")) - 1
         return dict(zip(self.sources, self.table[row].tolist(), strict=True))
 
+    @classmethod
+    def same_for_all(cls, weights: Mapping[str, float]) -> "BlendWeights":
+        """These weights, in the sum 1, whatever the length of the history."""
+        total = sum(weights.values())
+        table = np.array([[weight / total for weight in weights.values()]], dtype=np.float32)
+        return cls(tuple(weights), np.zeros(1, dtype=np.int32), table)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What the artifact keeps."""
         return {"blend_bounds": self.bounds, "blend_weights": self.table}

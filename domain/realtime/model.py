@@ -28,6 +28,7 @@ class UpdateKind(StrEnum):
     INTERACTION_TRACKED = "interaction_tracked"
     CONSENT_CHANGED = "consent_changed"
     MODEL_UPDATED = "model_updated"
+    EXPERIMENT_UPDATED = "experiment_updated"
     ERASED = "erased"
     IDENTITY_MERGED = "identity_merged"
     """Two ids turned out to be one person: fetch anew what is known, and follow the one that remains."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from domain.models.factor_model import FactorModel, ServingParameters
 from domain.recommendations.blending import Scores
-from domain.recommendations.exploration import Exploration
+from domain.recommendations.exploration import Chooser, Exploration
 from domain.recommendations.live import LiveSignals, Together
 from domain.rules.steering import UNSTEERED, Steering
 
@@ -57,6 +57,11 @@ class Circumstances:
     live: LiveSignals | None = None
     exploration: Exploration | None = None
     fit: Fit | None = None
+
+    @property
+    def chooser(self) -> Chooser:
+        """How likely each item is drawn."""
+        return Chooser.OPTIMISTIC if self.exploration is None else self.exploration.chooser
 
 
 ORDINARY: Final = Circumstances()

@@ -17,11 +17,12 @@ from domain.caching.service import AnswerCache
 from domain.ids import ItemId
 from domain.recommendations.circumstances import Fit
 from domain.recommendations.draft import Draft
-from domain.recommendations.exploration import Exploration
+from domain.recommendations.exploration import Chooser, Exploration
 from domain.recommendations.grounds import Prepared
 from domain.recommendations.model import HistoryEntry
 from domain.recommendations.page import RecommendationRequest
 from domain.recommendations.reader import Asker, Reader, Readers, local_moment, query_of
+from domain.recommendations.tuning import USUAL, Tuning
 
 POLICY_VERSION: Final = "blend-2"
 """Names the rule by which lists are made, chance aside."""
@@ -61,9 +62,12 @@ class Drafting:
         self._cache = cache
         self._share = exploration_share
 
-    def chance(self, asker: Asker, list_id: UUID) -> Exploration | None:
+    def chance(self, asker: Asker, list_id: UUID, tuning: Tuning) -> Exploration | None:
         """The chance in a list; None for lists that rest on nobody's behaviour, whose answers teach nothing."""
-        return Exploration(list_id, self._share) if asker.subject is not None and self._share > 0 else None
+        share = self._share if tuning.exploration_share is None else tuning.exploration_share
+        if asker.subject is None or share <= 0:
+            return None
+        return Exploration(list_id, share, tuning.chooser or Chooser.OPTIMISTIC)
 
     async def draft(
         self,
@@ -72,6 +76,7 @@ class Drafting:
         request: RecommendationRequest,
         fitting: Fitting | None,
         now: datetime,
+        tuning: Tuning = USUAL,
     ) -> Draft:
         """The page that `request` asks for, before chance.
 
@@ -80,11 +85,11 @@ class Drafting:
         """
 
         async def made() -> Made[Draft]:
-            return await self._made(asker, prepared, request, fitting, now)
+            return await self._made(asker, prepared, request, fitting, now, tuning)
 
         if request.after.digests or (asker.known is not None and asker.subject is None):
             return await self._cache.uncached(CacheName.RECOMMENDATIONS, made)
-        question = self._question(asker, prepared, request, fitting, now)
+        question = self._question(asker, prepared, request, fitting, now, tuning)
         return await self._cache.answer(question, _KEPT, made)
 
     async def _made(
@@ -94,12 +99,13 @@ class Drafting:
         request: RecommendationRequest,
         fitting: Fitting | None,
         now: datetime,
+        tuning: Tuning,
     ) -> Made[Draft]:
         reader = await self._readers.read(asker)
-        query = query_of(request, prepared.catalog, reader, now)
+        query = replace(query_of(request, prepared.catalog, reader, now), diversity=tuning.diversity)
         history = reader.history(prepared.catalog)
         fit = None if fitting is None else await fitting.fit(prepared, reader, history)
-        around = prepared.circumstances(query, now, self.chance(asker, _NO_LIST), fit)
+        around = prepared.circumstances(query, now, self.chance(asker, _NO_LIST, tuning), fit)
         draft = prepared.recommender.draft(history, query, at=now, around=around)
         fits = {} if fitting is None else fitting.told(draft.item_ids)
         return Made(replace(draft, used=reader.used, fits=fits), _until(prepared, reader, now))
@@ -111,6 +117,7 @@ class Drafting:
         request: RecommendationRequest,
         fitting: Fitting | None,
         now: datetime,
+        tuning: Tuning,
     ) -> Question:
         subject = asker.subject
         asked = digest(
@@ -125,7 +132,8 @@ class Drafting:
             None if fitting is None else [type(fitting).__name__, *fitting.question],
         )
         person = None if subject is None else stamp_of(subject).hex()
-        stamp = digest(POLICY_VERSION, self._share, *prepared.versions, person, asker.limited)
+        tuned = None if tuning == USUAL else repr(tuning)
+        stamp = digest(POLICY_VERSION, self._share, *prepared.versions, person, asker.limited, tuned)
         tenant = prepared.catalog.tenant
         return Question(
             CacheName.RECOMMENDATIONS, tenant, None if subject is None else subject.subject_id, asked, stamp

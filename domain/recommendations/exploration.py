@@ -12,6 +12,8 @@ A draw depends on the id of the list alone, so whoever has the exposure can repe
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +33,18 @@ UNIFORM: Final = 0.2
 """This part of a draw ignores the scores, so that no propensity is below `UNIFORM / POOL`."""
 
 
+SAMPLES: Final = 2048
+"""So often Thompson sampling imagines how good every item of a pool is, to tell how likely each is the best."""
+
+
+class Chooser(StrEnum):
+    """How likely each item of a pool is drawn: by its promise, by its chance to be the best, or all alike."""
+
+    OPTIMISTIC = "optimistic"
+    THOMPSON = "thompson"
+    UNIFORM = "uniform"
+
+
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """The chance in one list.
@@ -38,15 +52,18 @@ class Exploration:
     Attributes:
         seed: the id of the list.
         share: the part of the list's places that is drawn; 0 for none.
+        chooser: how likely each item is drawn.
     """
 
     seed: UUID
     share: float = DEFAULT_SHARE
+    chooser: Chooser = Chooser.OPTIMISTIC
 
     @property
     def policy(self) -> str:
         """Names the way of drawing."""
-        return f"explore-1@{self.share:g}"
+        named = "" if self.chooser is Chooser.OPTIMISTIC else f":{self.chooser}"
+        return f"explore-1@{self.share:g}{named}"
 
     def places(self, shown: int, length: int) -> list[int]:
         """The drawn places of a page, from 0: every tenth place of the list at a share of 1/10.
@@ -126,6 +143,31 @@ def optimistic(scores: NDArray[np.float32], people: NDArray[np.float32]) -> NDAr
         people: float32[m], who took to the item; uncertainty falls with their square root, as a mean's does.
     """
     return np.asarray(scores + OPTIMISM / np.sqrt(1.0 + people), dtype=np.float32)
+
+
+def drawing_chances(scores: NDArray[np.float32], people: NDArray[np.float32], chooser: Chooser) -> NDArray[np.float64]:
+    """The probability of each item of a pool, float64[m], never below `UNIFORM` / m.
+
+    Args:
+        scores: float32[m], in standard deviations.
+        people: float32[m], who took to each item.
+        chooser: how they are told; Thompson sampling takes a score for the mean of a normal whose deviation falls with
+            the square root of the people, as `optimistic` does.
+    """
+    if chooser is Chooser.UNIFORM:
+        return np.full(len(scores), 1.0 / len(scores))
+    if chooser is Chooser.OPTIMISTIC:
+        return chances(optimistic(scores, people))
+    deviations = OPTIMISM / np.sqrt(1.0 + people.astype(np.float64))
+    imagined = scores.astype(np.float64) + deviations * _standard_normals(len(scores))
+    best = np.bincount(imagined.argmax(axis=1), minlength=len(scores)) / SAMPLES
+    return np.asarray((1.0 - UNIFORM) * best + UNIFORM / len(scores), dtype=np.float64)
+
+
+@cache
+def _standard_normals(items: int) -> NDArray[np.float64]:
+    """float64[SAMPLES, items], the same in every process, so that equal pools have equal chances."""
+    return np.random.default_rng(SAMPLES).standard_normal((SAMPLES, items))
 
 
 def chances(promise: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What lists of one tenant are made from, put together once for each version of its parts."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
 from typing import Final, Protocol
@@ -10,6 +10,7 @@ from domain.catalog.snapshot import CatalogSnapshot
 from domain.errors import Unavailable
 from domain.ids import ModelVersion, TenantId
 from domain.interest.model import LiveInterest
+from domain.models.blend import BlendWeights
 from domain.models.model import LoadedModel
 from domain.recommendations.circumstances import Circumstances, Fit
 from domain.recommendations.columns import Columns
@@ -17,10 +18,12 @@ from domain.recommendations.exploration import Exploration
 from domain.recommendations.live import LiveSignals
 from domain.recommendations.model import RecommendationQuery
 from domain.recommendations.ranking import Recommender
+from domain.recommendations.tuning import USUAL, Tuning
 from domain.rules.model import RuleBook
 from domain.rules.steering import RuleSheet
 
-HELD_TENANTS: Final = 64
+HELD: Final = 64
+"""So many tenants, and tunings of a tenant's model under test, are kept prepared."""
 
 
 class Catalog(Protocol):
@@ -36,6 +39,10 @@ class Models(Protocol):
 
     async def current(self, tenant: TenantId) -> LoadedModel | None:
         """The model to serve."""
+        ...
+
+    async def pinned(self, tenant: TenantId, version: ModelVersion) -> LoadedModel | None:
+        """A version that is not the one to serve; None if it cannot be served."""
         ...
 
 
@@ -94,43 +101,68 @@ class Grounds:
         self._models = models
         self._rules = rules
         self._interest = interest
-        self._held: OrderedDict[TenantId, Prepared] = OrderedDict()
+        self._held: OrderedDict[_Key, Prepared] = OrderedDict()
 
-    async def of(self, tenant: TenantId) -> Prepared:
+    async def of(self, tenant: TenantId, tuning: Tuning = USUAL) -> Prepared:
         """What the tenant's lists are made from at this moment.
+
+        Args:
+            tenant: whose lists.
+            tuning: an experiment's model and blend; a version that cannot be served leaves the usual one.
 
         Raises:
             Unavailable: the catalogue cannot be read. Everything else is done without where it is away.
         """
         catalog = await self._catalog.snapshot(tenant)
-        try:
-            model = await self._models.current(tenant)
-        except Unavailable:
-            model = None
+        model, key = await self._model(tenant, tuning), (tenant, tuning.model_version, tuning.blend)
         book, interest = await self._rules.current(tenant), await self._interest.current(tenant)
-        prepared = _prepared(self._held.get(tenant), catalog, model, book, interest)
-        self._held[tenant] = prepared
-        self._held.move_to_end(tenant)
-        if len(self._held) > HELD_TENANTS:
+        prepared = _prepared(self._held.get(key), catalog, model, book, interest, tuning)
+        self._held[key] = prepared
+        self._held.move_to_end(key)
+        if len(self._held) > HELD:
             self._held.popitem(last=False)
         return prepared
 
+    async def _model(self, tenant: TenantId, tuning: Tuning) -> LoadedModel | None:
+        try:
+            if tuning.model_version is not None:
+                pinned = await self._models.pinned(tenant, tuning.model_version)
+                if pinned is not None:
+                    return pinned
+            return await self._models.current(tenant)
+        except Unavailable:
+            return None
+
+
+_Key = tuple[TenantId, ModelVersion | None, tuple[tuple[str, float], ...] | None]
+
 
 def _prepared(
-    held: Prepared | None, catalog: CatalogSnapshot, model: LoadedModel | None, book: RuleBook, interest: LiveInterest
+    held: Prepared | None,
+    catalog: CatalogSnapshot,
+    model: LoadedModel | None,
+    book: RuleBook,
+    interest: LiveInterest,
+    tuning: Tuning,
 ) -> Prepared:
     version = None if model is None else model.record.version
     same_items = held is not None and held.catalog is catalog
     same_model = held is not None and same_items and held.version == version
     if held is not None and same_model and held.book is book and held.interest is interest:
         return held
-    fitting = None if model is None else model.model
-    recommender = held.recommender if held is not None and same_model else Recommender(catalog, fitting)
+    recommender = held.recommender if held is not None and same_model else _recommender(catalog, model, tuning)
     rules = held.rules if held is not None and same_items and held.book is book else RuleSheet(book, catalog)
     same_counts = held is not None and same_model and held.interest is interest
     live = held.live if held is not None and same_counts else _live(recommender, interest)
     columns = held.columns if held is not None and same_items else Columns(catalog)
     return Prepared(catalog, version, recommender, book, rules, interest, live, columns)
+
+
+def _recommender(catalog: CatalogSnapshot, model: LoadedModel | None, tuning: Tuning) -> Recommender:
+    fitting = None if model is None else model.model
+    if fitting is not None and tuning.blend is not None:
+        fitting = replace(fitting, blend=BlendWeights.same_for_all(dict(tuning.blend)))
+    return Recommender(catalog, fitting)
 
 
 def _live(recommender: Recommender, interest: LiveInterest) -> LiveSignals | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from domain.recommendations.diversity import maximal_marginal_relevance
 from domain.recommendations.exploration import POOL as DRAWN_FROM
-from domain.recommendations.exploration import Lottery, chances, optimistic
+from domain.recommendations.exploration import Chooser, Lottery, drawing_chances, optimistic
 from domain.recommendations.retrieval import top
 from domain.rules.steering import Cap, Pin
 
@@ -162,6 +162,7 @@ def pool_of(
     candidates: NDArray[np.int64],
     quotas: Quotas | None = None,
     floor: float = -np.inf,
+    chooser: Chooser = Chooser.OPTIMISTIC,
 ) -> tuple[NDArray[np.int64], Lottery]:
     """The most promising of `candidates`, int64[m], and their chances of being drawn.
 
@@ -171,6 +172,7 @@ def pool_of(
         candidates: what is not on the page.
         quotas: what caps leave; draws use it up.
         floor: the promise down to which no candidate is missing.
+        chooser: how likely each of the most promising is drawn.
 
     Raises:
         TooNarrow: it cannot be told without candidates below the floor.
@@ -184,7 +186,8 @@ def pool_of(
         return NOTHING, NO_LOTTERY
     pool = candidates[best]
     groups, left = ((), ()) if quotas is None else quotas.among(pool)
-    return pool, Lottery(tuple(chances(promise[best]).tolist()), groups, left)
+    likely = drawing_chances(ranked[pool], people[pool], chooser)
+    return pool, Lottery(tuple(likely.tolist()), groups, left)
 
 
 def laid_out(

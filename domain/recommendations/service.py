@@ -10,7 +10,10 @@ from uuid import UUID, uuid4
 
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
+from domain.experiments.levers import Area
+from domain.exposures.steering import Steering
 from domain.ids import ItemId, SubjectId, TenantId, UserId
+from domain.privacy.model import Subject
 from domain.recommendations.draft import Draft
 from domain.recommendations.drafting import POLICY_VERSION, Drafting, Fitting
 from domain.recommendations.exploration import Exploration
@@ -24,6 +27,7 @@ from domain.recommendations.page import (
     WordedReason,
 )
 from domain.recommendations.reader import Asker, Readers, local_moment
+from domain.recommendations.tuning import tuning_of
 from domain.recommendations.wording import sentence
 
 
@@ -35,6 +39,18 @@ class ExposureStore(Protocol):
         ...
 
 
+class Experiments(Protocol):
+    """Who knows what experiments change for a person."""
+
+    async def steering(self, user_id: UserId, subject: Subject | None, area: Area) -> Steering:
+        """What they change in an area."""
+        ...
+
+    async def shown(self, subject: Subject | None, steering: Steering) -> None:
+        """Note what an answer showed."""
+        ...
+
+
 class RecommendationService:
     """Explained lists of catalogue items.
 
@@ -43,12 +59,20 @@ class RecommendationService:
         readers: what may be used of people.
         grounds: catalogue, model, rules and live counts of each tenant.
         drafting: makes pages before chance, or has them from the cache.
+        experiments: what they change for a person.
         clock: the moment of each request.
     """
 
     def __init__(
-        self, store: ExposureStore, readers: Readers, grounds: Grounds, drafting: Drafting, clock: Clock
+        self,
+        store: ExposureStore,
+        readers: Readers,
+        grounds: Grounds,
+        drafting: Drafting,
+        experiments: Experiments,
+        clock: Clock,
     ) -> None:
+        self._experiments = experiments
         self._store = store
         self._readers = readers
         self._grounds = grounds
@@ -80,15 +104,18 @@ class RecommendationService:
             Unavailable: Postgres cannot be reached.
         """
         asker = await self._readers.asker(tenant, user_id, personalized=request.personalized)
-        prepared = await self._grounds.of(tenant)
+        steering = await self._experiments.steering(user_id, asker.subject, Area.RECOMMENDATIONS)
+        tuning = tuning_of(steering.get)
+        prepared = await self._grounds.of(tenant, tuning)
         now, recommendation_id = self._clock.now(), uuid4()
-        draft = await self._drafting.draft(asker, prepared, request, fitting, now)
-        chance = self._drafting.chance(asker, recommendation_id)
+        draft = await self._drafting.draft(asker, prepared, request, fitting, now, tuning)
+        chance = self._drafting.chance(asker, recommendation_id, tuning)
         found = draft.page(chance)
         served = _served(request, asker, prepared, draft, found, recommendation_id, policy_of(chance))
         if asker.subject is not None and not (withheld and withheld(served)):
             exposure = _exposure(served, request, found[: request.first], now)
             await self._store.note(tenant, asker.subject.subject_id, exposure)
+            await self._experiments.shown(asker.subject, steering)
         return served
 
 

@@ -18,6 +18,7 @@ class Tenant(Model):
     name = fields.TextField()
     catalog_version = fields.BigIntField()
     rules_version = fields.BigIntField()
+    experiments_version = fields.BigIntField()
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -108,36 +109,6 @@ class JobRow(Model):
 
     class Meta:
         table = "jobs"
-
-
-class ExperimentRow(Model):
-    """An A/B test and its definition."""
-
-    tenant_id = fields.TextField()
-    test_id = fields.UUIDField(primary_key=True)
-    key = fields.TextField()
-    status = fields.TextField()
-    definition: fields.Field[dict[str, Any]] = fields.JSONField()
-    created_at = fields.DatetimeField()
-    started_at = fields.DatetimeField(null=True)
-    stopped_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "ab_tests"
-
-
-class ExperimentResultRow(Model):
-    """Inputs and outputs of one evaluation of a test."""
-
-    tenant_id = fields.TextField()
-    test_id = fields.UUIDField()
-    evaluated_at = fields.DatetimeField(primary_key=True)
-    engine_version = fields.TextField()
-    inputs: fields.Field[dict[str, Any]] = fields.JSONField()
-    outputs: fields.Field[dict[str, Any]] = fields.JSONField()
-
-    class Meta:
-        table = "ab_test_results"
 
 
 class RuleRow(Model):

@@ -231,6 +231,9 @@ class ExposureRow(Model):
     policy_version = fields.TextField()
     propensity = fields.FloatField()
     exposed_at = fields.DatetimeField()
+    stale = fields.BooleanField()
+    multiple = fields.BooleanField()
+    counted = ArrayField(element_type="bigint", null=True)
 
     class Meta:
         table = "user_ab_tests"

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.behavior.model import MAX_ATTRIBUTES, Scalar, plausible_moment, require_finite, require_text
-from domain.behavior.service import Consent, SealedSession, SubjectKeys, sealed_session
+from domain.behavior.sealing import SealedSession, sealed_session
+from domain.behavior.service import Consent, SubjectKeys
 from domain.clock import Clock
 from domain.errors import ValidationFailed
 from domain.ids import SubjectId, TenantId, UserId

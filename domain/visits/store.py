@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.behavior.service import SealedSession
+from domain.behavior.sealing import SealedSession
 from domain.behavior.store import LOCK_COLLECTING
 from domain.errors import ConsentRequired
 from domain.ids import SubjectId, TenantId

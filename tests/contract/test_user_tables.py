@@ -18,6 +18,14 @@ WRITES = {
 
 # Each index that is no primary key, and what needs it: a piece of a query and the file where it stands.
 INDEXES = {
+    "ab_test_departures_of_test": (
+        "domain/outcomes/store.py",
+        "SELECT 1 FROM ab_test_departures WHERE tenant_id = $1 AND test_id = $2",
+    ),
+    "user_ab_tests_stale": (
+        "domain/storage/migrations/sql/0011_experiments.sql",
+        "WHERE u.tenant_id = of_tenant AND u.test_id = of_test AND u.stale AND u.phase > 0",
+    ),
     "ab_tests_tenant_id_key_key": ("domain/storage/migrations/sql/0001_tables.sql", "UNIQUE (tenant_id, key)"),
     "item_pairs_frequent": ("domain/interest/store.py", "WHERE tenant_id = $1 AND people >= 4.5"),
     "jobs_unfinished": (

@@ -17,6 +17,7 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.models import Model
 
 from domain.ids import SubjectId, TenantId
+from domain.storage import experiment_tables as experiment_models
 from domain.storage import tables as general_models
 from domain.storage import user_tables as user_models
 from domain.storage.migrate import migrate, pending
@@ -28,7 +29,7 @@ from tests.storage.user_rows import DIRECTORY, someone_everywhere, tables, user_
 
 MODELS = {
     model
-    for module in (general_models, user_models)
+    for module in (general_models, experiment_models, user_models)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Model) and model is not Model
 }
@@ -268,7 +269,8 @@ async def test_only_the_functions_reach_across_people_and_nobody_logs_in_as_thei
     assert may_log_in is False
     assert above_the_rules == []
     assert {row["proname"] for row in definers} == {
-        "lock_behavior_batch", "behavior_backlog", "claim_outbox", "tenants_with_requests",
+        "lock_behavior_batch", "behavior_backlog", "claim_outbox", "lock_stale_units", "sum_units", "unit_order",
+        "tenants_with_requests",
     }  # fmt: skip
     assert {row["owner"] for row in definers} == {"personalization_dispatcher"}
     assert {row["config"] for row in definers} == {"search_path=public, pg_temp"}

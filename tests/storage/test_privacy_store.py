@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from domain.behavior.model import Event
-from domain.behavior.service import SealedEvent
+from domain.behavior.sealing import SealedEvent
 from domain.behavior.store import PostgresImportStore
 from domain.clock import FixedClock
 from domain.errors import ConsentRequired, ValidationFailed

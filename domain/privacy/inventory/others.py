@@ -6,7 +6,11 @@ from domain.privacy.data_map import Basis, Entry, Erasure, Keeping
 from domain.privacy.inventory.declaring import other_table
 
 OTHERS: Final[tuple[Entry, ...]] = (
-    other_table("tenants", "The products that are served", nobody="name catalog_version rules_version created_at"),
+    other_table(
+        "tenants",
+        "The products that are served",
+        nobody="name catalog_version rules_version experiments_version created_at",
+    ),
     other_table(
         "catalog_items",
         "What can be recommended",
@@ -39,7 +43,22 @@ OTHERS: Final[tuple[Entry, ...]] = (
     other_table(
         "ab_tests",
         "Experiments and their definitions",
-        nobody="test_id key status definition created_at started_at stopped_at",
+        nobody="test_id key status definition created_at started_at stopped_at revision",
+    ),
+    other_table(
+        "ab_test_policies",
+        "The rules by which people were assigned to experiments",
+        nobody="test_id phase number seed weights coverage reason made_at",
+    ),
+    other_table(
+        "ab_test_cells",
+        "What the people of each arm of an experiment did, in sums that are made anew without whoever is erased",
+        nobody="test_id phase policy_version variation units multiples sums",
+    ),
+    other_table(
+        "ab_test_departures",
+        "How many people of an experiment are gone since their doings were summed",
+        nobody="departure_id test_id units",
     ),
     other_table(
         "ab_test_results",

@@ -104,7 +104,8 @@ PEOPLE: Final[tuple[Entry, ...]] = (
         "user_ab_tests",
         "The variation of an experiment that a person saw first",
         dated_by="exposed_at",
-        experiment="test_id phase variation policy_version propensity exposed_at",
+        experiment="test_id phase variation policy_version propensity exposed_at counted multiple",
+        technical="stale",
     ),
     person_table(
         "outbox",

@@ -1,0 +1,87 @@
+"""Everything that an evaluation rests on, as it is kept beside the result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+from domain.experiments.plan import ExperimentPlan
+from domain.outcomes.cells import Cell, Place
+from domain.outcomes.comparing import Quantile
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What goes into an evaluation.
+
+    Attributes:
+        plan: as it was when the experiment started.
+        started_at: when that was.
+        at: the moment that the evaluation stands for, or the end of the experiment if that was sooner.
+        weights: policy version -> the share of each variation under it.
+        cells: the sums.
+        quantiles: (metric, variation) -> what the order of units says, for the latest phase.
+    """
+
+    plan: ExperimentPlan
+    started_at: datetime
+    at: datetime
+    weights: Mapping[str, Sequence[float]]
+    cells: Sequence[Cell]
+    quantiles: Mapping[tuple[int, int], Quantile] = field(default_factory=dict)
+
+    @property
+    def phase(self) -> int:
+        """The latest one."""
+        return max((int(version.partition(".")[0]) for version in self.weights), default=1)
+
+    @property
+    def phases(self) -> list[int]:
+        """Those that have units, and the latest."""
+        return sorted({cell.place.phase for cell in self.cells if cell.units} | {self.phase})
+
+    def of(self, phase: int, variation: int) -> list[Cell]:
+        """The cells of a variation in a phase, one for each policy."""
+        return [cell for cell in self.cells if cell.place.phase == phase and cell.place.variation == variation]
+
+    def expected(self, phase: int) -> list[float]:
+        """How many units each variation of a phase should have: the units of each policy times its weights."""
+        found = [0.0] * len(self.plan.variations)
+        for cell in self.cells:
+            if cell.place.phase == phase:
+                weights = self.weights[cell.place.policy_version]
+                found = [one + cell.units * weight for one, weight in zip(found, weights, strict=True)]
+        return found
+
+    def for_each_arm(self) -> Self:
+        """The same with the level of one variation among several, after Bonferroni."""
+        analysis = self.plan.analysis
+        alpha = analysis.alpha / (len(self.plan.variations) - 1)
+        return replace(
+            self, plan=self.plan.model_copy(update={"analysis": analysis.model_copy(update={"alpha": alpha})})
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in JSON; sums are texts, as they have more digits than a number holds."""
+        return {
+            "plan": self.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            "startedAt": self.started_at.isoformat(),
+            "at": self.at.isoformat(),
+            "weights": {version: list(weights) for version, weights in self.weights.items()},
+            "cells": [[*cell.place, cell.units, cell.multiples, list(map(str, cell.sums))] for cell in self.cells],
+            "quantiles": [
+                [*place, one.units, one.value, one.low, one.high] for place, one in sorted(self.quantiles.items())
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        return cls(
+            plan=ExperimentPlan.model_validate(kept["plan"]),
+            started_at=datetime.fromisoformat(kept["startedAt"]),
+            at=datetime.fromisoformat(kept["at"]),
+            weights=kept["weights"],
+            cells=[Cell(Place(*one[:3]), one[3], one[4], tuple(map(int, one[5]))) for one in kept["cells"]],
+            quantiles={(one[0], one[1]): Quantile(*one[2:]) for one in kept["quantiles"]},
+        )
