@@ -128,6 +128,9 @@ class UiSettings:
     default_panels: PanelsSetting = strawberry.field(description="What is open from the start.")
     pinned_tools: ToolsSetting = strawberry.field(description="Which features are at hand.")
     shortcuts: ShortcutsSetting = strawberry.field(description="Which steps can be one.")
+    variant: str | None = strawberry.field(
+        description="What an experiment of yours calls the interface to show; null for the usual one."
+    )
     personalized: bool = strawberry.field(description="Whether anything of the person had a part in it.")
     used_data: UsedData = strawberry.field(description="What the answer used of the person.")
 
@@ -147,6 +150,7 @@ class UiSettings:
             default_panels=PanelsSetting.of(settings.default_panels, value=list(settings.default_panels.value)),
             pinned_tools=ToolsSetting.of(settings.pinned_tools, value=list(settings.pinned_tools.value)),
             shortcuts=ShortcutsSetting.of(settings.shortcuts, value=shortcuts),
+            variant=settings.variant,
             personalized=settings.personalized,
             used_data=used_data(settings.used),
         )

@@ -81,6 +81,7 @@ register(
     {
         "STATED": "The person said so.",
         "LEARNED": "What they did speaks for it, on several days.",
+        "EXPERIMENT": "An experiment shows it to them.",
         "DEVICE": "It suits the device.",
         "DEFAULT": "Nothing speaks for another value.",
     },

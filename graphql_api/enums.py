@@ -159,6 +159,7 @@ register(
         "INTERACTION_TRACKED": "Something they did was stored.",
         "CONSENT_CHANGED": "They decided anew about their data.",
         "MODEL_UPDATED": "A new model serves.",
+        "EXPERIMENT_UPDATED": "An experiment has new figures.",
         "ERASED": "Everything about them was erased.",
         "IDENTITY_MERGED": "Another id turned out to be theirs.",
     },
@@ -255,6 +256,7 @@ register(
     "On whose generations a parameter's value rests most.",
     {
         "STATED": "The person said so.",
+        "EXPERIMENT": "An experiment sets it for them.",
         "PERSON_CONTEXT": "The person's videos for just this purpose and device.",
         "PERSON": "The person's videos for other purposes or devices.",
         "SEGMENT": "Videos of at least five people like them.",

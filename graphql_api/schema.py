@@ -16,6 +16,7 @@ from strawberry.types.graphql import OperationType
 from domain.storage.postgres import statements_run
 from graphql_api.accounts import AccountMutation, AccountQuery
 from graphql_api.adaptation import AdaptationMutation, AdaptationQuery
+from graphql_api.assignments import AssignmentMutation, AssignmentQuery
 from graphql_api.behavior import BehaviorMutation
 from graphql_api.caching import CacheReport
 from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
@@ -23,6 +24,7 @@ from graphql_api.context import GraphQLContext, Info
 from graphql_api.data_map import DataMapQuery
 from graphql_api.errors import presented
 from graphql_api.execution import PlainReading
+from graphql_api.experiments import ExperimentMutation, ExperimentQuery, ExperimentSubscription
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
 from graphql_api.identities import IdentityMutation
@@ -97,6 +99,8 @@ class Query(
     MetricsQuery,
     SimilarItemQuery,
     RuleQuery,
+    ExperimentQuery,
+    AssignmentQuery,
 ):
     """The nouns' queries."""
 
@@ -119,6 +123,8 @@ class Mutation(
     GenerationMutation,
     RuleMutation,
     InsightMutation,
+    ExperimentMutation,
+    AssignmentMutation,
 ):
     """The nouns' mutations."""
 
@@ -126,7 +132,7 @@ class Mutation(
 @strawberry.type(
     description="Listening, over a WebSocket or server-sent events; it ends when what allows it ends.",
 )
-class Subscription(RealtimeSubscription, ServiceMetricsSubscription, RightsSubscription):
+class Subscription(RealtimeSubscription, ServiceMetricsSubscription, ExperimentSubscription, RightsSubscription):
     """The nouns' subscriptions."""
 
 

@@ -229,7 +229,7 @@ RecommendationContextInput = TypedDict(
 )
 """What `RecommendationContextInput` takes."""
 
-ParameterSource = Literal["DEFAULT", "GLOBAL", "PERSON", "PERSON_CONTEXT", "SEGMENT", "STATED"]
+ParameterSource = Literal["DEFAULT", "EXPERIMENT", "GLOBAL", "PERSON", "PERSON_CONTEXT", "SEGMENT", "STATED"]
 
 SettingsParameters = TypedDict(
     "SettingsParameters",
@@ -260,9 +260,82 @@ GenerationContextInput = TypedDict(
 )
 """What `GenerationContextInput` takes."""
 
+AssignmentReason = Literal[
+    "FORCED",
+    "HASHED",
+    "KEPT",
+    "NOT_COVERED",
+    "NOT_RUNNING",
+    "NOT_TARGETED",
+    "NO_CONSENT",
+    "OTHER_EXPERIMENT",
+    "SWITCHED_OFF",
+]
+
+Assignment = TypedDict(
+    "Assignment",
+    {
+        "variation": str,
+        "parameters": Any,
+        "takesPart": bool,
+        "reason": AssignmentReason,
+    },
+)
+"""What is selected of `Assignment`."""
+
+Expose = TypedDict(
+    "Expose",
+    {
+        "variation": NotRequired[str],
+        "parameters": NotRequired[Any],
+        "takesPart": NotRequired[bool],
+        "reason": NotRequired[AssignmentReason],
+        "exposedAt": NotRequired[str | None],
+        "code": NotRequired[str],
+        "message": NotRequired[str],
+        "field": NotRequired[str | None],
+    },
+)
+"""What is selected of `AssignmentPayload`."""
+
+ExposeUserInput = TypedDict(
+    "ExposeUserInput",
+    {
+        "experimentKey": str,
+        "userId": str,
+    },
+)
+"""What `ExposeUserInput` takes."""
+
+Convert = TypedDict(
+    "Convert",
+    {
+        "accepted": NotRequired[int],
+        "duplicates": NotRequired[int],
+        "code": NotRequired[str],
+        "message": NotRequired[str],
+        "field": NotRequired[str | None],
+    },
+)
+"""What is selected of `RecordConversionPayload`."""
+
+RecordConversionInput = TypedDict(
+    "RecordConversionInput",
+    {
+        "eventId": NotRequired[str | None],
+        "goal": str,
+        "idempotencyKey": NotRequired[str | None],
+        "occurredAt": NotRequired[str | None],
+        "userId": str,
+        "value": NotRequired[float | None],
+    },
+)
+"""What `RecordConversionInput` takes."""
+
 UpdateKind = Literal[
     "CONSENT_CHANGED",
     "ERASED",
+    "EXPERIMENT_UPDATED",
     "IDENTITY_MERGED",
     "INTERACTION_TRACKED",
     "MODEL_UPDATED",
@@ -374,6 +447,46 @@ SETTINGS = """query Settings($userId: String!, $context: GenerationContextInput)
   }
 }"""
 
+ASSIGNMENT = """query Assignment($userId: String!, $experimentKey: String!) {
+  assignment(userId: $userId, experimentKey: $experimentKey) {
+    variation
+    parameters
+    takesPart
+    reason
+  }
+}"""
+
+EXPOSE = """mutation Expose($input: ExposeUserInput!) {
+  exposeUser(input: $input) {
+    ... on Assignment {
+      variation
+      parameters
+      takesPart
+      reason
+      exposedAt
+    }
+    ... on Problem {
+      code
+      message
+      field
+    }
+  }
+}"""
+
+CONVERT = """mutation Convert($input: RecordConversionInput!) {
+  recordConversion(input: $input) {
+    ... on EventsRecorded {
+      accepted
+      duplicates
+    }
+    ... on Problem {
+      code
+      message
+      field
+    }
+  }
+}"""
+
 FOLLOW = """subscription Follow($userId: String!, $after: String) {
   realtimeUpdates(userId: $userId, after: $after) {
     __typename
@@ -426,6 +539,20 @@ class Client(Transport):
     async def settings(self, *, user_id: str, context: GenerationContextInput | None = None) -> Settings | None:
         """Ask as `Settings` does."""
         return cast("Settings | None", await self.ask(SETTINGS, {"userId": user_id, "context": context}))
+
+    async def assignment(self, *, user_id: str, experiment_key: str) -> Assignment | None:
+        """Ask as `Assignment` does."""
+        return cast(
+            "Assignment | None", await self.ask(ASSIGNMENT, {"userId": user_id, "experimentKey": experiment_key})
+        )
+
+    async def expose(self, *, input: ExposeUserInput) -> Expose:
+        """Ask as `Expose` does."""
+        return cast("Expose", await self.ask(EXPOSE, {"input": input}))
+
+    async def convert(self, *, input: RecordConversionInput) -> Convert:
+        """Ask as `Convert` does."""
+        return cast("Convert", await self.ask(CONVERT, {"input": input}))
 
     def follow(self, *, user_id: str, after: str | None = None) -> AsyncGenerator[Follow, None]:
         """Listen as `Follow` does."""

@@ -122,6 +122,7 @@ class UiSettingsAnswer(AnswerPart):
     """How the interface shall be for a person."""
 
     settings: UiSettingsBody
+    variant: str | None = Field(description="What an experiment calls the interface to show; null for the usual one.")
     device: DeviceClass | None = Field(description="What they are for; null for any device.")
     personalized: bool = Field(description="Whether anything of the person had a part in it.")
     used_data: UsedDataAnswer
@@ -140,6 +141,7 @@ class UiSettingsAnswer(AnswerPart):
         )
         return cls(
             settings=body,
+            variant=settings.variant,
             device=settings.device,
             personalized=settings.personalized,
             used_data=UsedDataAnswer.of(settings.used),

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from domain.bootstrap import open_worker
 from graphql_api.auth import Scope
 from graphql_api.schema import build_schema
+from tests.api.experiment_room import started
 from tests.api.graphql_room import CONSENT, Graph, begun, caller, consent, served
 from tests.api.rest_room import RestRoom, token
 from tests.api.test_openapi import DOCUMENTED
@@ -24,6 +25,8 @@ from tests.storage.test_model_store import artifact
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 USER = "user_123"
 VERSION = "20260310T020000Z-1"
+EXPERIMENT = "EXPERIMENT"
+"""What examples call the id that creating an experiment answers."""
 
 
 def examples(language: str, *files: Path) -> list[str]:
@@ -63,11 +66,12 @@ def test_every_root_field_has_an_example() -> None:
 async def test_the_examples_of_graphql_are_answered_one_after_the_other(room: RestRoom) -> None:
     async with open_worker(room.settings) as worker:
         records = [await worker.services.models.publish(room.tenant, artifact(n)) for n in (1.0, 2.0)]
-    graph = caller(room.app, room.tenant, USER, list(Scope))
+    graph, experiment = caller(room.app, room.tenant, USER, list(Scope)), ""
     for example in ASKED:
-        answer = await graph.whole(example.replace(VERSION, str(records[0].version)))
+        answer = await graph.whole(example.replace(VERSION, str(records[0].version)).replace(EXPERIMENT, experiment))
         assert "errors" not in answer, (example, answer)
         [value] = answer["data"].values()
+        experiment = value.get("experimentId", experiment) if isinstance(value, dict) else experiment
         if kind_of(example) is OperationType.MUTATION:
             assert value, (example, "it was refused, and does not ask why")
             assert "code" not in value, (example, value)
@@ -86,8 +90,9 @@ async def test_an_example_of_a_subscription_is_answered(
 ) -> None:
     async with open_worker(room.settings) as worker:
         await worker.services.models.publish(room.tenant, artifact(1.0))
+    experiment = await started(agreed) if EXPERIMENT in example else ""
     async with served(rest_app) as address, begun(address, f"Bearer {token(room.tenant, USER)}") as opened:
-        await opened.subscribe(example)
+        await opened.subscribe(example.replace(EXPERIMENT, experiment))
         assert await opened.next()
 
 
