@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from domain.errors import DomainError, ValidationFailed
 from domain.realtime.model import Cursor, ResyncReason, ResyncRequired, UpdateKind
-from graphql_api.auth import Scope
+from graphql_api.auth import Scope, refusal
 from graphql_api.events import EVENT_STREAM, PreferredEvents, plain_event_stream
 from graphql_api.following import Following, Happening, bus_of
 from graphql_api.rest.fields import AnswerPart
@@ -66,14 +66,22 @@ async def realtime_updates(call: Call, _body: NoBody) -> RealtimeUpdatesAnswer |
     start = after or await bus.position(tenant, subject.subject_id)
     told: list[Happening] = [*await bus.recent(tenant, subject.subject_id, after, limit)]
     if not told and wait:
-        told = await _next(following.updates(subject, start), wait)
+        told = await _next(following.updates(subject, start), min(float(wait), _left(call)))
+        if _left(call) <= 0:
+            raise refusal()
     for update in told:
         await following.require_allowed(update)
     answers = [UpdateAnswer.of(update) for update in told]
     return RealtimeUpdatesAnswer(updates=answers, cursor=answers[-1].cursor if answers else str(start))
 
 
-async def _next(updates: AsyncGenerator[Happening, None], seconds: int) -> list[Happening]:
+def _left(call: Call) -> float:
+    """For how many seconds the caller's token still holds; without one nothing was answered in the first place."""
+    ends = None if call.principal is None else call.principal.expires_at
+    return 0.0 if ends is None else (ends - call.services.clock.now()).total_seconds()
+
+
+async def _next(updates: AsyncGenerator[Happening, None], seconds: float) -> list[Happening]:
     """The next update, none if there is none in time."""
     async with aclosing(updates):
         try:
@@ -145,7 +153,8 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         summary="Get real-time updates",
         description="A person's updates after a cursor, in order and without silent gaps. They are held for five "
         "minutes, at most 256 of them; what is gone is told as `resync_required`. With `wait`, an answer without any "
-        f"comes only when the time is over. `Accept: {EVENT_STREAM}` gets them as server-sent events, as they come, "
+        "comes only when the time is over, and none after the token has run out: that is a 401. "
+        f"`Accept: {EVENT_STREAM}` gets them as server-sent events, as they come, "
         "until the token or the stream's lifetime ends.",
         body=NoBody,
         answer=RealtimeUpdatesAnswer,

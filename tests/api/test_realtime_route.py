@@ -179,10 +179,11 @@ async def test_a_withdrawn_consent_ends_stream_and_waiting(route: Route) -> None
     assert (await waiting).status_code == 403
 
 
-async def test_a_stream_ends_with_its_token(route: Route) -> None:
-    brief = issue_token(
+def brief(room: RestRoom) -> dict[str, str]:
+    """A token that runs out in two seconds."""
+    issued = issue_token(
         JWT_SECRET,
-        tenant=route.room.tenant,
+        tenant=room.tenant,
         user_id=UserId(ANNA),
         scopes=frozenset(Scope),
         issuer="personalization",
@@ -190,8 +191,19 @@ async def test_a_stream_ends_with_its_token(route: Route) -> None:
         issued_at=SystemClock().now(),
         lifetime=timedelta(seconds=2),
     )
-    async with route.stream(Authorization=f"Bearer {brief}") as events:
+    return {"Authorization": f"Bearer {issued}"}
+
+
+async def test_a_stream_ends_with_its_token(route: Route) -> None:
+    async with route.stream(**brief(route.room)) as events:
         assert [event async for event in events] == [{"": ""}]
+
+
+async def test_waiting_ends_with_the_token(route: Route) -> None:
+    now = (await route.told())["cursor"]
+    path = f"/api/personalization/realtime-updates/{ANNA}"
+    answer = await route.http.get(path, params={"after": now, "wait": 30}, headers=brief(route.room))
+    assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize(
