@@ -15,6 +15,7 @@ from graphql import (
     GraphQLError,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
 )
 from strawberry import Schema
@@ -60,13 +61,29 @@ def retry_header(seconds: float | None) -> dict[str, str]:
 
 def roots(document: DocumentNode, operation_name: str | None) -> list[str]:
     """The root fields of one operation, one entry for each name that the answer has; those of introspection aside."""
+    names = [field.name.value for field in root_fields(document, operation_name).values()]
+    return [name for name in names if not name.startswith("__")]
+
+
+def root_fields(
+    document: DocumentNode, operation_name: str | None, kind: OperationType | None = None
+) -> dict[str, FieldNode]:
+    """The root fields of one operation by the names that the answer has, those of its fragments included.
+
+    Args:
+        document: where the operation stands.
+        operation_name: which one; None for the only one.
+        kind: leaves an operation of another kind out; None for any.
+    """
     definitions = document.definitions
     fragments = {node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)}
-    found: dict[str, str] = {}
+    found: dict[str, FieldNode] = {}
     for node in definitions:
-        if isinstance(node, OperationDefinitionNode) and operation_name in {None, node.name and node.name.value}:
+        if not isinstance(node, OperationDefinitionNode) or kind not in {None, node.operation}:
+            continue
+        if operation_name in {None, node.name and node.name.value}:
             _gather(node.selection_set, fragments, set(), found)
-    return [name for name in found.values() if not name.startswith("__")]
+    return found
 
 
 def unknown_operations(schema: Schema, rest: Iterable[str], named: Iterable[str]) -> list[str]:
@@ -78,11 +95,11 @@ def unknown_operations(schema: Schema, rest: Iterable[str], named: Iterable[str]
 
 
 def _gather(
-    selections: SelectionSetNode, fragments: Mapping[str, Any], spread: set[str], found: dict[str, str]
+    selections: SelectionSetNode, fragments: Mapping[str, Any], spread: set[str], found: dict[str, FieldNode]
 ) -> None:
     for node in selections.selections:
         if isinstance(node, FieldNode):
-            found[(node.alias or node.name).value] = node.name.value
+            found[(node.alias or node.name).value] = node
         elif isinstance(node, InlineFragmentNode):
             _gather(node.selection_set, fragments, spread, found)
         # A fragment adds the same names however often it is spread.

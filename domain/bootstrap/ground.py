@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import CollectorRegistry
 
+from domain.auditing.service import AuditLog
+from domain.auditing.store import PostgresAuditStore
 from domain.bootstrap.secrets import derived, required
 from domain.caching.metrics import CacheMetrics
 from domain.caching.service import AnswerCache
@@ -62,6 +64,7 @@ class Ground:
     models: ModelRegistry
     cache: AnswerCache
     rates: RateLimiter
+    audit: AuditLog
     bus: Bus | None
 
 
@@ -93,15 +96,9 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
         keys=keys,
         privacy=PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy),
         catalog=CatalogService(PostgresCatalogStore(database, clock), clock),
-        models=ModelRegistry(
-            PostgresModelStore(database, clock),
-            settings.data_dir / "models",
-            ModelSigner(derived(settings, "model signatures")),
-            publisher,
-            clock,
-            ModelMetrics(registry),
-        ),
+        models=_models(settings, database, publisher, registry, clock),
         cache=_cache(settings, redis, keys, clock, registry),
+        audit=_audit(settings, database, clock),
         rates=_rates(stack, settings, redis, registry, clock),
         bus=bus,
     )
@@ -113,6 +110,24 @@ def _cache(
     shared = FieldSealer(b"cache", derived(settings, "answers for everybody"))
     store, metrics = RedisAnswers(redis), CacheMetrics(registry)
     return AnswerCache(store, keys, shared, clock, metrics, ttl_seconds=settings.cache_ttl)
+
+
+def _models(
+    settings: Settings, database: Database, publisher: OutboxPublisher, registry: CollectorRegistry, clock: Clock
+) -> ModelRegistry:
+    return ModelRegistry(
+        PostgresModelStore(database, clock),
+        settings.data_dir / "models",
+        ModelSigner(derived(settings, "model signatures")),
+        publisher,
+        clock,
+        ModelMetrics(registry),
+    )
+
+
+def _audit(settings: Settings, database: Database, clock: Clock) -> AuditLog:
+    key, pseudonyms = derived(settings, "audit seals"), derived(settings, "audit pseudonyms")
+    return AuditLog(PostgresAuditStore(database), key, pseudonyms, clock)
 
 
 def _rates(

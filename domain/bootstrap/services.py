@@ -9,6 +9,7 @@ from domain.accounts.service import AccountService
 from domain.accounts.store import PostgresAccountStore
 from domain.adaptation.service import AdaptationService
 from domain.adaptation.store import PostgresAdaptationStore
+from domain.auditing.service import AuditLog
 from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
@@ -77,6 +78,7 @@ class Services(Listing, Experimenting):
     job_store: PostgresJobStore
     publisher: OutboxPublisher
     rates: RateLimiter
+    audit: AuditLog
     bus: Bus | None
     health: HealthService
     metrics: CollectorRegistry
@@ -117,6 +119,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         job_store=job_store,
         publisher=ground.publisher,
         rates=ground.rates,
+        audit=ground.audit,
         bus=ground.bus,
         health=_health(ground, behavior, rights),
         metrics=ground.registry,

@@ -6,7 +6,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from domain.storage.roles import Role
 
 APP = "personalization"
-MODEL_MODULES = ("domain.storage.tables", "domain.storage.experiment_tables", "domain.storage.user_tables")
+MODEL_MODULES = (
+    "domain.storage.tables",
+    "domain.storage.experiment_tables",
+    "domain.storage.user_tables",
+    "domain.storage.audit_table",
+)
 MIGRATIONS_PACKAGE = "domain.storage.migrations"
 
 

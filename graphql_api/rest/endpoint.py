@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
 
+from domain.auditing.service import OK
 from domain.bootstrap import Services
 from domain.errors import DomainError
+from graphql_api.auditing import ORDINARY, note
 from graphql_api.auth import Authenticator, Principal
 from graphql_api.errors import INTERNAL, VALIDATION
 from graphql_api.rates import admit
@@ -77,12 +79,31 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
         principal.require(operation.scope)
         admit(services.rates, principal, operation.counted_as)
     body = await read_body(request, operation.body) if operation.takes_body else NoBody()
-    answer = await operation.handle(Call(request, services, principal), body)
+    call = Call(request, services, principal)
+    changes = (operation.successor or "").startswith("Mutation.") and operation.counted_as not in ORDINARY
+    answer = await (_audited(operation, call, body) if changes else operation.handle(call, body))
     if isinstance(answer, Response):
         return answer
     content = answer.model_dump_json(by_alias=True)
     headers = {"Cache-Control": "no-store"}
     return Response(content, operation.status_of(answer), headers, "application/json")
+
+
+async def _audited(operation: Operation[Any], call: Call, body: BaseModel) -> BaseModel | Response:
+    """Handle a call, and note what came of it."""
+    outcome = INTERNAL
+    try:
+        answer = await operation.handle(call, body)
+        outcome = OK
+    except DomainError as error:
+        outcome = error.code
+        raise
+    finally:
+        if call.principal is not None:
+            correlation = str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+            given = body.model_dump(mode="json", by_alias=True) | call.request.path_params
+            await note(call.services, call.principal, operation.counted_as, "rest", outcome, given, correlation)
+    return answer
 
 
 async def _principal(request: Request, *, required: bool) -> Principal | None:

@@ -51,6 +51,7 @@ ROOTS = (
     (f'{{ metrics(userId: "{ANNA}") {{ days }} }}', ("profile:read", Scope.PROFILE_READ)),
     ("{ models { version } }", ("models:admin", Scope.MODELS_ADMIN)),
     ("{ modelChanges { version } }", ("models:admin", Scope.MODELS_ADMIN)),
+    ("{ auditLog { intact } }", ("privacy:admin", Scope.PRIVACY_ADMIN)),
     (f'{{ job(jobId: "{UUID(int=1)}") {{ state }} }}', ("models:admin", Scope.MODELS_ADMIN)),
 )
 

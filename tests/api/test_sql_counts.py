@@ -54,6 +54,7 @@ QUERIES: dict[str, dict[str, int]] = {
         "catalogItems(first: 50) { edges { node { insights { source } } } }": 2,
     },
     "privacySettings": {'privacySettings(userId: "$user") { receipts { purpose } }': 2},
+    "auditLog": {"auditLog { intact entries { action } }": 1},
     "dataMap": {"dataMap { entries { name } }": 0},
     "privacyRequest": {'privacyRequest(id: "0198c0de-0000-7000-8000-000000000000") { state }': 1},
     "privacyRequests": {'privacyRequests(userId: "$user") { state }': 1},

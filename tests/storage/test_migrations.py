@@ -17,6 +17,7 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.models import Model
 
 from domain.ids import SubjectId, TenantId
+from domain.storage import audit_table as audit_models
 from domain.storage import experiment_tables as experiment_models
 from domain.storage import tables as general_models
 from domain.storage import user_tables as user_models
@@ -29,7 +30,7 @@ from tests.storage.user_rows import DIRECTORY, someone_everywhere, tables, user_
 
 MODELS = {
     model
-    for module in (general_models, experiment_models, user_models)
+    for module in (audit_models, general_models, experiment_models, user_models)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Model) and model is not Model
 }

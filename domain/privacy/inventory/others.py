@@ -113,4 +113,12 @@ OTHERS: Final[tuple[Entry, ...]] = (
         keeping=Keeping.EVIDENCE,
         evidence="number request_id document",
     ),
+    other_table(
+        "audit_log",
+        "Who did what to whom and when, under pseudonyms, sealed in a chain (Article 5(2), Article 32)",
+        basis=Basis.OBLIGATION,
+        keeping=Keeping.EVIDENCE,
+        pseudonym="actor subject",
+        evidence="entry_id action object outcome door correlation done_at previous digest",
+    ),
 )

@@ -1,0 +1,87 @@
+"""An entry of the audit log, and the seal that ties it to the one before."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+
+from domain.ids import TenantId
+
+BEGINNING: Final = b"\0" * 32
+"""What stands for the digest before a tenant's first entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that was done, or refused.
+
+    Attributes:
+        action: the operation's name, the same through every door.
+        actor: the pseudonym of who asked, 16 bytes.
+        subject: the pseudonym of the person whom it was about, if it was about one.
+        object: what it was about otherwise, such as a model's version; never a text about a person.
+        outcome: `OK`, or the code of the refusal.
+        door: `graphql`, `rest` or `command`.
+        correlation: under which the request was logged.
+        done_at: when.
+    """
+
+    action: str
+    actor: bytes
+    subject: bytes | None
+    object: str | None
+    outcome: str
+    door: str
+    correlation: str
+    done_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An act in its place.
+
+    Attributes:
+        number: 1 for a tenant's first; there are no holes.
+        previous: the digest of the entry before, 32 bytes.
+        digest: its own, HMAC-SHA256 over all of it and `previous`.
+    """
+
+    number: int
+    act: Act
+    previous: bytes
+    digest: bytes
+
+
+def sealed(key: bytes, tenant: TenantId, number: int, act: Act, previous: bytes) -> Entry:
+    """The entry of an act behind the one that has the digest `previous`."""
+    return Entry(number, act, previous, _digest(key, tenant, number, act, previous))
+
+
+def is_sealed(key: bytes, tenant: TenantId, entry: Entry) -> bool:
+    """Whether nothing of an entry was changed since it was written."""
+    return hmac.compare_digest(entry.digest, _digest(key, tenant, entry.number, entry.act, entry.previous))
+
+
+def follows(entry: Entry, before: Entry) -> bool:
+    """Whether no entry was taken out between two, put between them, or moved."""
+    return entry.number == before.number + 1 and entry.previous == before.digest
+
+
+def _digest(key: bytes, tenant: TenantId, number: int, act: Act, previous: bytes) -> bytes:
+    content = {
+        "tenant": tenant,
+        "number": number,
+        "action": act.action,
+        "actor": act.actor.hex(),
+        "subject": act.subject and act.subject.hex(),
+        "object": act.object,
+        "outcome": act.outcome,
+        "door": act.door,
+        "correlation": act.correlation,
+        "done_at": act.done_at.isoformat(timespec="microseconds"),
+        "previous": previous.hex(),
+    }
+    return hmac.digest(key, orjson.dumps(content, option=orjson.OPT_SORT_KEYS), hashlib.sha256)

@@ -1,0 +1,3 @@
+-- Takes back the audit log.
+DROP TABLE audit_log;
+DROP FUNCTION refuse_audit_change();

@@ -1,0 +1,183 @@
+"""Who did what to whom, and when: noted through every door, naming nobody, and changed by nobody unseen."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from domain.ids import TenantId
+from domain.storage.postgres import Database
+from graphql_api.auditing import ORDINARY
+from graphql_api.auth import Scope
+from graphql_api.schema import build_schema
+from tests.api.graphql_room import CONSENT, Graph, begun, caller, consent, served
+from tests.api.rest_room import LEARNT, RestRoom, token
+
+ANNA, OLGA = "anna@example.com", "olga"
+LOG = """query L($first: Int! = 50, $after: String, $user: String) {
+  auditLog(first: $first, after: $after, userId: $user) { intact
+    entries { number action actor subject object outcome door correlationId doneAt digest }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+RULE = '{ ruleId: "r1", kind: EXCLUDE, items: { itemIds: ["modern"] } }'
+
+
+@pytest.fixture
+async def olga(room: RestRoom) -> Graph:
+    return caller(room.app, room.tenant, OLGA, Scope)
+
+
+async def entries(olga: Graph, **asked: Any) -> list[dict[str, Any]]:
+    page = await olga.ask(LOG, **asked)
+    assert page["intact"]
+    found: list[dict[str, Any]] = page["entries"]
+    return found
+
+
+async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> None:
+    anna = caller(room.app, room.tenant, ANNA)
+    await anna.post(
+        {"query": CONSENT, "variables": {"input": consent(ANNA, granted=True)}}, X_Correlation_ID="call-1234"
+    )
+    async with served(room.app) as address, begun(address, f"Bearer {token(room.tenant, ANNA)}") as opened:
+        await opened.subscribe(CONSENT, input=consent(ANNA, granted=False))
+        await opened.next()
+        assert (await opened.receive())["type"] == "complete"
+    async with room.caller(ANNA) as client:
+        await client.post("/privacy", json={"userId": ANNA, "privacyLevel": "strict"})
+    found = await entries(olga)
+    assert [(e["number"], e["action"], e["door"], e["outcome"]) for e in found] == [
+        ("3", "updatePrivacy", "rest", "OK"),
+        ("2", "recordConsent", "graphql", "OK"),
+        ("1", "recordConsent", "graphql", "OK"),
+    ]
+    assert found[2]["correlationId"] == "call-1234"
+    assert {e["actor"] for e in found} == {e["subject"] for e in found} != {None}
+
+
+async def test_what_an_operator_does_names_the_thing_and_the_person_by_pseudonym(room: RestRoom, olga: Graph) -> None:
+    await olga.whole(f"mutation {{ upsertRules(input: {{ rules: [{RULE}] }}) {{ __typename }} }}")
+    await olga.whole('mutation { deleteRules(input: { ruleIds: ["r1"] }) { __typename } }')
+    await olga.whole('mutation { promoteModel(input: { version: "20260101T000000.000Z-00000000" }) { __typename } }')
+    await olga.ask(CONSENT, input=consent(ANNA, granted=True))
+    found = {entry["action"]: entry for entry in await entries(olga)}
+    assert (found["deleteRules"]["object"], found["deleteRules"]["outcome"]) == ("r1", "OK")
+    promoted = found["promoteModel"]
+    assert (promoted["object"], promoted["outcome"]) == ("20260101T000000.000Z-00000000", "NOT_FOUND")
+    assert found["recordConsent"]["actor"] == promoted["actor"] != found["recordConsent"]["subject"]
+    assert [e["action"] for e in await entries(olga, user=ANNA)] == ["recordConsent"]
+    assert len(await entries(olga, user=OLGA)) == 4
+    assert await entries(olga, user="nobody") == []
+
+
+async def test_a_refused_act_is_noted_however_it_is_spelt(room: RestRoom, olga: Graph) -> None:
+    bert = caller(room.app, room.tenant, "bert", {Scope.RECOMMENDATIONS_READ, Scope.PRIVACY_WRITE})
+    await bert.whole(
+        "mutation M($v: String!) { ...F } fragment F on Mutation { ... on Mutation { "
+        "hidden: promoteModel(input: { version: $v }) { __typename } } }",
+        v="1.0",
+    )
+    await bert.whole(CONSENT, input=consent(ANNA, granted=True))
+    async with room.caller("bert") as client:
+        await client.post("/privacy", json={"userId": ANNA, "privacyLevel": "standard"})
+    found = await entries(olga)
+    assert [(e["action"], e["outcome"]) for e in found] == [
+        ("updatePrivacy", "NOT_FOUND"),
+        ("recordConsent", "NOT_FOUND"),
+        ("promoteModel", "FORBIDDEN"),
+    ]
+
+
+async def test_ordinary_use_and_reading_are_not_noted(room: RestRoom, olga: Graph) -> None:
+    await room.agree(ANNA)
+    async with room.caller(ANNA) as anna:
+        assert (await anna.post("/learn-preferences", json={"userId": ANNA, "behaviorData": LEARNT})).is_success
+        assert (await anna.post("/recommendations", json={"userId": ANNA})).is_success
+    assert await entries(olga) == []
+
+
+def test_every_change_is_noted_unless_it_is_ordinary() -> None:
+    kind = build_schema()._schema.mutation_type
+    assert kind is not None
+    assert set(kind.fields) >= ORDINARY
+    assert {"recordConsent", "updatePrivacy", "promoteModel", "upsertRules", "syncUsers", "mergeIdentity"} <= (
+        set(kind.fields) - ORDINARY
+    )
+
+
+async def test_the_log_names_nobody_and_holds_no_secret(room: RestRoom, olga: Graph, database: Database) -> None:
+    reason = "secret-reason-of-anna@example.com"
+    await caller(room.app, room.tenant, ANNA).ask(CONSENT, input=consent(ANNA, granted=True))
+    await olga.whole(
+        "mutation M($r: String!) { promoteModel(input: { version: $r, reason: $r }) { __typename } }", r=reason
+    )
+    async with database.transaction(room.tenant) as tx:
+        rows = await tx.rows("SELECT row_to_json(a)::text AS text FROM audit_log a WHERE tenant_id = $1", room.tenant)
+    assert len(rows) == 2
+    for row in rows:
+        for named in ("anna", "olga", "secret", "Bearer"):
+            assert named not in row["text"]
+
+
+async def test_pages_follow_each_other_without_holes(room: RestRoom, olga: Graph) -> None:
+    for granted in (True, False, True, False, True):
+        await olga.ask(CONSENT, input=consent(ANNA, granted=granted))
+    numbers: list[str] = []
+    after = None
+    while True:
+        page = await olga.ask(LOG, first=2, after=after)
+        numbers += [entry["number"] for entry in page["entries"]]
+        assert page["intact"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert numbers == ["5", "4", "3", "2", "1"]
+    for wrong in ("x", "", "-1", "1e9", "9" * 40):
+        assert await olga.code(LOG, after=wrong) == "VALIDATION"
+
+
+TAMPERING = {
+    "another actor": "UPDATE audit_log SET actor = '\\x00' WHERE tenant_id = $1 AND entry_id = 2",
+    "another outcome": "UPDATE audit_log SET outcome = 'OK ' WHERE tenant_id = $1 AND entry_id = 2",
+    "one taken out": "DELETE FROM audit_log WHERE tenant_id = $1 AND entry_id = 2",
+    "moved": "UPDATE audit_log SET entry_id = entry_id + 10 WHERE tenant_id = $1 AND entry_id >= 2",
+    "the first cut off and renumbered": "UPDATE audit_log SET digest = previous WHERE tenant_id = $1 AND entry_id = 1",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERING.values(), ids=TAMPERING)
+async def test_what_is_changed_past_every_guard_is_seen(
+    statement: str, room: RestRoom, olga: Graph, owner_url: str
+) -> None:
+    for granted in (True, False, True):
+        await olga.ask(CONSENT, input=consent(ANNA, granted=granted))
+    owner = await asyncpg.connect(owner_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await owner.execute(statement, room.tenant)
+        async with owner.transaction():
+            await owner.execute("ALTER TABLE audit_log DISABLE TRIGGER append_only")
+            await owner.execute("ALTER TABLE audit_log NO FORCE ROW LEVEL SECURITY")
+            changed = await owner.execute(statement, room.tenant)
+            await owner.execute("ALTER TABLE audit_log FORCE ROW LEVEL SECURITY")
+            await owner.execute("ALTER TABLE audit_log ENABLE TRIGGER append_only")
+        assert changed.rpartition(" ")[2] != "0"
+    finally:
+        await owner.close()
+    assert not (await olga.ask(LOG))["intact"]
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit_log SET outcome = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
+)
+async def test_the_service_itself_may_only_add(statement: str, room: RestRoom, database: Database) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with database.transaction(room.tenant) as tx:
+            await tx.execute(statement)
+
+
+async def test_a_tenant_sees_its_own_acts_only(room: RestRoom, olga: Graph, database: Database) -> None:
+    await olga.ask(CONSENT, input=consent(ANNA, granted=True))
+    async with database.transaction(TenantId("another")) as tx:
+        assert await tx.value("SELECT count(*) FROM audit_log WHERE tenant_id = $1", room.tenant) == 0
+    elsewhere = caller(room.app, TenantId("another"), OLGA, Scope)
+    assert await entries(elsewhere) == []
