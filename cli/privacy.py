@@ -1,6 +1,8 @@
 """`personalization privacy`: what is kept, and the rights of the people whom it is about."""
 
 import asyncio
+import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,8 @@ from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared
 from cli.verify_receipt import command as verify_receipt
 from domain.bootstrap import Services, open_services
+from domain.errors import Conflict
+from domain.exports.archive import schema
 from domain.ids import TenantId, UserId
 from domain.privacy.article30 import as_document, described
 from domain.privacy.inventory import DATA_MAP
@@ -82,6 +86,36 @@ def erase(user: UserId, tenant: TenantId, yes: bool, data_dir: Path | None, as_j
     else:
         click.echo(request_id)
         say(f"the receipt: personalization privacy receipt {request_id} --tenant {tenant}")
+
+
+@command.command("export")
+@click.argument("user", required=False)
+@click.option("--tenant", metavar="SLUG", help="Whose user.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The zip to write; it must not exist.")
+@click.option("--schema", "only_schema", is_flag=True, help="Print the JSON Schema of exports, and nothing else.")
+@data_dir_option
+def export(user: str | None, tenant: str | None, out: Path | None, only_schema: bool, data_dir: Path | None) -> None:
+    """Write everything that is kept of a person into a zip: one JSON file, its schema, a CSV file for each table.
+
+    The file is for the person: it is not sealed any more, and only its owner can read it.
+
+    \b
+    Example:
+      personalization privacy export user_123 --tenant demo --out user_123.zip
+    """
+    if only_schema:
+        click.echo(json.dumps(schema(DATA_MAP), indent=1))
+        return
+    if user is None or tenant is None or out is None:
+        raise click.UsageError("name a USER, --tenant and --out")
+    place, wanted = TenantId(tenant), valid_user_id(user)
+    archive = _asked(data_dir, lambda services: services.exports.archive(place, wanted))
+    try:
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(archive)
+    except FileExistsError:
+        raise Conflict(f"{out} exists already", field="--out") from None
+    click.echo(out)
 
 
 @command.command("receipt")

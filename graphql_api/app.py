@@ -26,6 +26,7 @@ from graphql_api.auth import Authenticator, KeySource, SharedSecret, everything
 from graphql_api.context import AppOptions
 from graphql_api.documents import FILE_SETTING, TrustedDocuments, faults, load_manifest
 from graphql_api.endpoint import GraphQLEndpoint
+from graphql_api.exports import DOWNLOAD
 from graphql_api.gpc import CONFIRMED, WELL_KNOWN, GlobalPrivacyControl, described
 from graphql_api.jwks import JwksKeys, fetch_from
 from graphql_api.limits import DocumentCache
@@ -110,6 +111,7 @@ def _routes(settings: Settings, options: AppOptions) -> list[BaseRoute]:
         Route(WELL_KNOWN, described),
         Route("/readyz", _ready),
         Route("/metrics", metrics),
+        DOWNLOAD,
         *rest_routes(graphql_path=GRAPHQL_PATH),
     ]
     return routes if options.production else [*routes, Route("/", _home)]

@@ -26,6 +26,7 @@ from graphql_api.data_map import DataMapQuery
 from graphql_api.errors import presented
 from graphql_api.execution import PlainReading
 from graphql_api.experiments import ExperimentMutation, ExperimentQuery, ExperimentSubscription
+from graphql_api.exports import ExportMutation
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
 from graphql_api.identities import IdentityMutation
@@ -118,6 +119,7 @@ class Mutation(
     ItemImportMutation,
     PrivacyMutation,
     RightsMutation,
+    ExportMutation,
     ModelsMutation,
     FeedbackMutation,
     AdaptationMutation,

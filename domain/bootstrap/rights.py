@@ -1,15 +1,20 @@
 """Who serves the rights of people, put together."""
 
+from dataclasses import dataclass
+
 from domain.bootstrap.ground import Ground
 from domain.bootstrap.secrets import derived
 from domain.erasure.store import RedisTraces
+from domain.exports.service import ExportService
+from domain.exports.store import PostgresExports
 from domain.ids import TenantId
 from domain.jobs.model import JobKind
 from domain.jobs.service import JobQueue
 from domain.privacy.inventory import DATA_MAP
 from domain.rights.erasure import Eraser
 from domain.rights.journal import Journal
-from domain.rights.service import RightsService
+from domain.rights.model import RequestKind
+from domain.rights.service import RightsService, Runner
 from domain.rights.signing import ReceiptSigner
 from domain.rights.store import PostgresRights
 
@@ -26,12 +31,25 @@ class _PrivacyWork:
         await self._jobs.enqueue(tenant, JobKind.PRIVACY)
 
 
-def make_rights(ground: Ground, jobs: JobQueue) -> RightsService:
+@dataclass(frozen=True, kw_only=True)
+class Righting:
+    """The use cases of rights."""
+
+    rights: RightsService
+    exports: ExportService
+
+
+def make_rights(ground: Ground, jobs: JobQueue) -> Righting:
     """The rights of one process."""
+    exports = ExportService(
+        PostgresExports(ground.database, DATA_MAP), ground.directory, ground.keys, DATA_MAP, ground.clock
+    )
     settings, store = ground.settings, PostgresRights(ground.database, ground.outbox)
     journal = Journal((settings.journal_dir or settings.data_dir / "journal") / JOURNAL_FILE)
     signer = ReceiptSigner(derived(settings, "receipts"))
     caches = RedisTraces(ground.redis, DATA_MAP)
     eraser = Eraser(store, journal, ground.keys, caches, ground.publisher, signer, DATA_MAP, ground.clock)
     work = _PrivacyWork(jobs)
-    return RightsService(store, eraser, journal, ground.directory, work, signer.public_key, ground.clock)
+    runners: dict[RequestKind, Runner] = {RequestKind.ERASURE: eraser, RequestKind.EXPORT: exports}
+    rights = RightsService(store, runners, journal, ground.directory, work, signer.public_key, ground.clock)
+    return Righting(rights=rights, exports=exports)

@@ -16,7 +16,7 @@ from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
 from domain.bootstrap.experimenting import Counters, Experimenting, make_experiments
 from domain.bootstrap.ground import Ground
 from domain.bootstrap.listing import Listing, make_lists
-from domain.bootstrap.rights import make_rights
+from domain.bootstrap.rights import Righting, make_rights
 from domain.bootstrap.secrets import derived
 from domain.catalog.service import CatalogService
 from domain.clock import Clock
@@ -52,7 +52,7 @@ from domain.visits.store import PostgresSessionStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services(Listing, Experimenting):
+class Services(Listing, Experimenting, Righting):
     """Every use case of one process; `bus` is None where live updates are switched off."""
 
     clock: Clock
@@ -65,7 +65,6 @@ class Services(Listing, Experimenting):
     profiles: ProfileService
     stating: StatingService
     identities: IdentityService
-    rights: RightsService
     accounts: AccountService
     segments: SegmentService
     rules: RuleService
@@ -93,9 +92,11 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
     trials = make_experiments(ground)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
+    righting = make_rights(ground, jobs := JobQueue(job_store, waker, clock))
     return Services(
         **vars(listing),
         **vars(trials),
+        **vars(righting),
         clock=clock,
         privacy=ground.privacy,
         directory=ground.directory,
@@ -106,8 +107,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         profiles=profiles,
         stating=stating,
         identities=_identities(ground, profiles, segments),
-        rights=(rights := make_rights(ground, jobs := JobQueue(job_store, waker, clock))),
-        accounts=_accounts(ground, rights),
+        accounts=_accounts(ground, righting.rights),
         segments=segments,
         rules=rules,
         adaptation=_adaptation(ground, trials),
@@ -121,7 +121,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         rates=ground.rates,
         audit=ground.audit,
         bus=ground.bus,
-        health=_health(ground, behavior, rights),
+        health=_health(ground, behavior, righting.rights),
         metrics=ground.registry,
     )
 

@@ -54,6 +54,7 @@ KEPT: Final = frozenset(
         "outbox",  # emptied: it belongs to the merged one's subscribers
         "identity_merges",  # the account's record
         "data_keys",  # destroyed afterwards
+        "privacy_exports",  # deleted: they tell of one of the two alone
     }
 )
 """What a merge treats in a way of its own."""

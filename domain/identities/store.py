@@ -233,7 +233,8 @@ def _resealed(merging: Merging, table: str, column: str, rows: Sequence[asyncpg.
 
 async def _drop_rest(tx: Transaction, tenant: TenantId, other: SubjectId) -> None:
     """Nothing stays behind: what did not move is of no further use, or may not be kept of the account."""
-    for name in (*(table.name for table in MOVED), "user_sessions", "user_profiles", "user_segments"):
+    others = ("user_sessions", "user_profiles", "user_segments", "privacy_exports")
+    for name in (*(table.name for table in MOVED), *others):
         await tx.execute(
             f"DELETE FROM {name} WHERE tenant_id = $1 AND subject_id = $2",  # noqa: S608
             tenant,

@@ -178,7 +178,7 @@ class DataMap:
 
     def exported(self) -> tuple[Entry, ...]:
         """The tables that a person who asks for their data is shown."""
-        return tuple(entry for entry in self.about_people if entry.told)
+        return tuple(entry for entry in self.about_people if entry.told and entry.schema == "public")
 
     def aging(self) -> tuple[Entry, ...]:
         """The tables from which retention deletes by the age of a row."""

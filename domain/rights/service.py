@@ -5,7 +5,7 @@ the same steps. Two that work on one request take each step once between them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ import structlog
 from domain.clock import Clock
 from domain.errors import DomainError, NotFound, Unavailable
 from domain.ids import TenantId, UserId
-from domain.rights.erasure import Eraser, Overtaken, Report
+from domain.rights.erasure import Overtaken, Report
 from domain.rights.journal import Journal
 from domain.rights.model import PrivacyRequest, RequestKind, RequestState, Tombstone
 
@@ -73,6 +73,14 @@ class RequestStore(Protocol):
         ...
 
 
+class Runner(Protocol):
+    """Who finishes requests of a kind."""
+
+    async def run(self, request: PrivacyRequest, report: Report) -> PrivacyRequest:
+        """Take the steps that are not behind. Raises `Unavailable` or `Overtaken`."""
+        ...
+
+
 class Directory(Protocol):
     """The part of the directory that rights need."""
 
@@ -95,7 +103,7 @@ class RightsService:
     def __init__(
         self,
         store: RequestStore,
-        eraser: Eraser,
+        runners: Mapping[RequestKind, Runner],
         journal: Journal,
         directory: Directory,
         work: Work,
@@ -103,7 +111,7 @@ class RightsService:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._eraser = eraser
+        self._runners = runners
         self._journal = journal
         self._directory = directory
         self._work = work
@@ -123,6 +131,12 @@ class RightsService:
         await self._work.wake(tenant)
         return request
 
+    async def request_export(self, tenant: TenantId, user_id: UserId) -> PrivacyRequest:
+        """Ask for everything that is kept of a person; asks and raises as `request_erasure` does."""
+        request = await self._asked(tenant, user_id, RequestKind.EXPORT)
+        await self._work.wake(tenant)
+        return request
+
     async def erase(self, tenant: TenantId, user_id: UserId, report: Report | None = None) -> PrivacyRequest:
         """Ask and wait: the finished request. Raises as `request_erasure`, and `Unavailable` if a part is down."""
         request = await self._asked(tenant, user_id, RequestKind.ERASURE)
@@ -138,7 +152,7 @@ class RightsService:
         request = await self._store.begin(tenant, request_id, self._clock.now())
         while request is not None and not request.finished:
             try:
-                request = await self._eraser.run(request, report or _silent)
+                request = await self._runners[request.kind].run(request, report or _silent)
             except Overtaken:
                 # Somebody else took the step: what is behind is seen by looking again.
                 request = await self.request(tenant, request_id)

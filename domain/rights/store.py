@@ -64,7 +64,8 @@ _TRAINED = """
 _LAST_RECEIPT = "SELECT number, document FROM privacy_receipts WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1"
 
 _DONE = """
-    UPDATE privacy_requests SET state = 'done', checkpoint = 'signed', finished_at = $3, error = NULL
+    UPDATE privacy_requests SET state = 'done', finished_at = $3, error = NULL,
+        checkpoint = CASE kind WHEN 'erasure' THEN 'signed' END
     WHERE tenant_id = $1 AND request_id = $2 AND state <> 'done' RETURNING *"""
 
 _TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('privacy receipts ' || $1::text, 0))"
@@ -184,10 +185,7 @@ class PostgresRights:
                 request_id,
                 written(number, previous),
             )
-            row = await tx.row(_DONE, tenant, request_id, at)
-        if row is None:
-            raise Overtaken
-        return _request(row)
+            return await done(tx, tenant, request_id, at)
 
     async def receipt(self, tenant: TenantId, request_id: UUID) -> str | None:
         """The signed receipt of a request."""
@@ -221,6 +219,14 @@ class PostgresRights:
         async with self._database.transaction(tombstone.tenant) as tx:
             await tx.execute(_OVERTAKE, *asked, now)
             await tx.execute(_RESTORE, *asked, now, tombstone.erased_at, subjects)
+
+
+async def done(tx: Transaction, tenant: TenantId, request_id: UUID, at: datetime) -> PrivacyRequest:
+    """Note in the caller's transaction that a request is finished. Raises `Overtaken`."""
+    row = await tx.row(_DONE, tenant, request_id, at)
+    if row is None:
+        raise Overtaken
+    return _request(row)
 
 
 async def erased_in(

@@ -11,6 +11,7 @@ MODEL_MODULES = (
     "domain.storage.experiment_tables",
     "domain.storage.user_tables",
     "domain.storage.audit_table",
+    "domain.storage.rights_tables",
 )
 MIGRATIONS_PACKAGE = "domain.storage.migrations"
 

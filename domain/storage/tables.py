@@ -227,38 +227,3 @@ class AccountTombstoneRow(Model):
 
     class Meta:
         table = "account_tombstones"
-
-
-class PrivacyRequestRow(Model):
-    """What a person asked for, under the keyed hash of their id, and how far it is."""
-
-    tenant_id = fields.TextField()
-    request_id = fields.UUIDField(primary_key=True)
-    identity_hash = fields.BinaryField()
-    kind = fields.TextField()
-    state = fields.TextField()
-    subjects: fields.Field[list[Any]] = ArrayField(element_type="uuid")
-    checkpoint = fields.TextField(null=True)
-    evidence: fields.Field[dict[str, Any]] = fields.JSONField()
-    attempts = fields.IntField()
-    retry_at = fields.DatetimeField()
-    error = fields.TextField(null=True)
-    requested_at = fields.DatetimeField()
-    taught_since = fields.DatetimeField(null=True)
-    erased_at = fields.DatetimeField(null=True)
-    finished_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "privacy_requests"
-
-
-class PrivacyReceiptRow(Model):
-    """A signed receipt, which names the hash of the one before it."""
-
-    tenant_id = fields.TextField()
-    number = fields.BigIntField()
-    request_id = fields.UUIDField(primary_key=True)
-    document = fields.TextField()
-
-    class Meta:
-        table = "privacy_receipts"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -58,8 +58,9 @@ class PrivacyRequestBody(RequestPart):
         None, description="`strict` withdraws every consent to being observed; the other levels grant none."
     )
     consent: ConsentBody | None = None
-    request: Literal[RequestKind.ERASURE] | None = Field(
-        None, description="A right to use, alone in its request: everything that is kept of the person is erased."
+    request: RequestKind | None = Field(
+        None,
+        description="A right to use, alone in its request: what is kept of the person is erased, or exported to them.",
     )
 
 
@@ -149,7 +150,9 @@ async def manage_privacy(call: Call, body: PrivacyRequestBody) -> PrivacyAnswer:
 async def _requested(call: Call, tenant: TenantId, user: UserId, body: PrivacyRequestBody) -> PrivacyAnswer:
     if body.privacy_level is not None or body.consent is not None:
         raise ValidationFailed("A right is used in a request of its own.", field="request")
-    request = await call.services.rights.request_erasure(tenant, user)
+    rights = call.services.rights
+    ask = rights.request_erasure if body.request is RequestKind.ERASURE else rights.request_export
+    request = await ask(tenant, user)
     return PrivacyAnswer.of(await call.services.privacy.settings(tenant, user), request)
 
 
@@ -181,7 +184,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         summary="Manage privacy settings",
         description="Chooses how much of a person's data may be used at most, records consent or its withdrawal, and "
         "answers what holds from now on. Both take effect before the answer. With `request` a person uses a right "
-        "instead: a worker erases everything that is kept of them.",
+        "instead: a worker erases, or exports to them, everything that is kept.",
         body=PrivacyRequestBody,
         answer=PrivacyAnswer,
         scope=Scope.PRIVACY_WRITE,

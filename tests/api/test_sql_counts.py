@@ -92,7 +92,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "learnPreferences": ('userId: "$user", actions: [{ type: "viewed", feature: "thing_$n" }]', 7),
     "updateProfile": ('userId: "$user", preferences: [{ facet: "pace", values: [{ value: "fast_$n" }] }]', 10),
     "correctPreference": ('userId: "$user", facet: "visual_style", value: "style_$n", verdict: LESS', 10),
-    "mergeIdentity": ('userId: "$user", anonymousId: "visitor_$n"', 63),
+    "mergeIdentity": ('userId: "$user", anonymousId: "visitor_$n"', 64),
     "trackInteraction": ('userId: "$user", itemId: "template_$n", action: VIEWED', 7),
     "upsertCatalogItems": ('items: [{ itemId: "new_$n", kind: STYLE, title: "New $n" }]', 4),
     "importItems": ('items: [{ itemId: "new_$n", kind: STYLE, title: "New $n" }]', 4),
@@ -102,6 +102,8 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "promoteModel": ('version: "$version"', 9),
     "rollbackModel": ('reason: "$n"', 10),
     "requestErasure": ('userId: "$user"', 3),
+    "requestExport": ('userId: "$user"', 3),
+    "issueExportLink": ('userId: "$user", requestId: "$version"', 4),
     "submitFeedback": ('userId: "$user", feedback: { type: "visual", sentiment: POSITIVE, aspect: "a$n" }', 7),
     "updateSession": ('userId: "$user", sessionId: "session", context: { surface: "s$n" }', 3),
     "updateUiSettings": ('userId: "$user", density: COMPACT, pinnedTools: ["tool_$n"]', 10),
@@ -183,6 +185,9 @@ async def prepared(room: RestRoom, field: str) -> list[str]:
     if field == "mergeIdentity":
         for n in range(ATTEMPTS):
             await room.agree(f"visitor_{n}")
+    if field == "issueExportLink":
+        request = await room.services.rights.request_export(room.tenant, UserId(ANNA))
+        return [str((await room.services.rights.finish(room.tenant, request.request_id)).request_id)]
     if field not in {"promoteModel", "rollbackModel"}:
         return [""]
     async with open_worker(room.settings) as worker:

@@ -19,6 +19,7 @@ from tortoise.models import Model
 from domain.ids import SubjectId, TenantId
 from domain.storage import audit_table as audit_models
 from domain.storage import experiment_tables as experiment_models
+from domain.storage import rights_tables as rights_models
 from domain.storage import tables as general_models
 from domain.storage import user_tables as user_models
 from domain.storage.migrate import migrate, pending
@@ -30,7 +31,7 @@ from tests.storage.user_rows import DIRECTORY, someone_everywhere, tables, user_
 
 MODELS = {
     model
-    for module in (audit_models, general_models, experiment_models, user_models)
+    for module in (audit_models, general_models, rights_models, experiment_models, user_models)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Model) and model is not Model
 }

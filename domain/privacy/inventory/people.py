@@ -121,6 +121,14 @@ PEOPLE: Final[tuple[Entry, ...]] = (
         evidence="merged_at key_destroyed_at",
     ),
     person_table(
+        "privacy_exports",
+        "Archives of what is kept of a person, until they fetch theirs (Articles 15 and 20)",
+        basis=Basis.OBLIGATION,
+        keeping=Keeping.DAYS,
+        evidence="request_id made_at expires_at",
+        technical="archive_sealed link_hash link_until",
+    ),
+    person_table(
         "vault.data_keys",
         "The key of a person's sealed fields, itself wrapped by the operator's key",
         basis=Basis.OBLIGATION,

@@ -1,0 +1,1 @@
+"""Exports: everything that is kept of a person, for that person."""

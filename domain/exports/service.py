@@ -1,0 +1,193 @@
+"""Use cases of exports: make an archive, keep it sealed for a week, and hand it out once.
+
+The archive is sealed with the person's own key and goes with the person. A link is a secret of its own: it works once,
+for ten minutes, and only together with a token of the same user.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import orjson
+
+from domain.clock import Clock
+from domain.errors import NotFound
+from domain.exports.archive import document, zipped
+from domain.ids import SubjectId, TenantId, UserId
+from domain.privacy.data_map import DataMap
+from domain.privacy.encryption import SealBroken, SubjectKey
+from domain.rights.erasure import Report
+from domain.rights.model import PrivacyRequest
+
+KEPT_FOR: Final = timedelta(days=7)
+LINK_LIVES: Final = timedelta(minutes=10)
+LINK_BYTES: Final = 32
+TABLE, COLUMN = "privacy_exports", "archive_sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportLink:
+    """Where an archive can be fetched once.
+
+    Attributes:
+        secret: the last part of its address.
+        expires_at: until when.
+    """
+
+    secret: str
+    expires_at: datetime
+
+
+class ExportStore(Protocol):
+    """The tables that an export reads, and the archives."""
+
+    async def person(self, tenant: TenantId, identity_hash: bytes) -> SubjectId | None:
+        """Who is behind a hash."""
+        ...
+
+    async def rows(self, tenant: TenantId, subject: SubjectId) -> Mapping[str, list[dict[str, Any]]]:
+        """What a person may see of every exported table, at one moment."""
+        ...
+
+    async def keep(
+        self, request: PrivacyRequest, subject: SubjectId | None, sealed: bytes, at: datetime, until: datetime
+    ) -> PrivacyRequest:
+        """Keep an archive, if there is a person to keep it for; the request is done."""
+        ...
+
+    async def link(
+        self, tenant: TenantId, subject: SubjectId, request_id: UUID, link_hash: bytes, now: datetime, until: datetime
+    ) -> bool:
+        """Let an archive be fetched by a link, and by no earlier one; whether there is that archive."""
+        ...
+
+    async def take(self, tenant: TenantId, subject: SubjectId, link_hash: bytes, now: datetime) -> bytes | None:
+        """Hand out the archive of a link that is still good; it is deleted."""
+        ...
+
+
+class Directory(Protocol):
+    """The part of the directory that exports need."""
+
+    def identity_hash(self, tenant: TenantId, user_id: UserId) -> bytes:
+        """What stands for an external id."""
+        ...
+
+    async def external_id(self, tenant: TenantId, subject: SubjectId) -> UserId:
+        """The id by which the product knows a person."""
+        ...
+
+
+class Keys(Protocol):
+    """Where people's keys come from."""
+
+    async def keys_for(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
+        """The sealers of these people; those without a key are left out."""
+        ...
+
+
+class ExportService:
+    """Exports."""
+
+    def __init__(self, store: ExportStore, directory: Directory, keys: Keys, data_map: DataMap, clock: Clock) -> None:
+        self._store = store
+        self._directory = directory
+        self._keys = keys
+        self._data_map = data_map
+        self._clock = clock
+
+    async def archive(self, tenant: TenantId, user_id: UserId) -> bytes:
+        """Everything that is kept of a person, as a zip.
+
+        Raises:
+            NotFound: nothing is kept of them.
+        """
+        subject = await self._store.person(tenant, self._directory.identity_hash(tenant, user_id))
+        if subject is None:
+            raise NotFound("There is no such user.", field="userId")
+        return await self._zipped(tenant, subject)
+
+    async def run(self, request: PrivacyRequest, report: Report) -> PrivacyRequest:
+        """Make the archive that a request asks for; there is none if nothing is kept of the person."""
+        report(0.0, "read")
+        now = self._clock.now()
+        subject = await self._store.person(request.tenant, request.identity_hash)
+        key = (await self._keys.keys_for(request.tenant, [] if subject is None else [subject])).get(subject or _NOBODY)
+        if subject is None or key is None:
+            return await self._store.keep(request, None, b"", now, now)
+        sealed = key.seal(TABLE, COLUMN, await self._zipped(request.tenant, subject))
+        report(0.9, "kept")
+        return await self._store.keep(request, subject, sealed, now, now + KEPT_FOR)
+
+    async def issue_link(self, tenant: TenantId, user_id: UserId, request_id: UUID) -> ExportLink:
+        """A new link to a finished export of a user; an earlier link to it ends.
+
+        Raises:
+            NotFound: there is no such archive, or it was fetched or has expired.
+        """
+        secret, now = secrets.token_urlsafe(LINK_BYTES), self._clock.now()
+        subject = await self._store.person(tenant, self._directory.identity_hash(tenant, user_id))
+        until = now + LINK_LIVES
+        if subject is None or not await self._store.link(tenant, subject, request_id, _hash(secret), now, until):
+            raise NotFound("There is no such export.", field="requestId")
+        return ExportLink(secret, until)
+
+    async def fetch(self, tenant: TenantId, user_id: UserId, secret: str) -> bytes:
+        """The zip behind a link, once.
+
+        Raises:
+            NotFound: the link was used, has expired, is another user's, or never was.
+        """
+        subject = await self._store.person(tenant, self._directory.identity_hash(tenant, user_id))
+        sealed = None
+        if subject is not None:
+            sealed = await self._store.take(tenant, subject, _hash(secret), self._clock.now())
+        keys = {} if subject is None else await self._keys.keys_for(tenant, [subject])
+        if subject is None or sealed is None or subject not in keys:
+            raise NotFound("There is no such export.")
+        return keys[subject].open(TABLE, COLUMN, sealed)
+
+    async def _zipped(self, tenant: TenantId, subject: SubjectId) -> bytes:
+        key = (await self._keys.keys_for(tenant, [subject])).get(subject)
+        found = await self._store.rows(tenant, subject)
+        rows = {table: [_opened(table, row, key) for row in held] for table, held in found.items()}
+        user_id = await self._directory.external_id(tenant, subject)
+        return zipped(self._data_map, document(self._data_map, tenant, user_id, rows, self._clock.now()))
+
+
+_NOBODY: Final = SubjectId(UUID(int=0))
+
+
+def _opened(table: str, row: Mapping[str, Any], key: SubjectKey | None) -> dict[str, Any]:
+    return {name: _told(table, name, value, key) for name, value in row.items()}
+
+
+def _told(table: str, column: str, value: Any, key: SubjectKey | None) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return _unsealed(table, column, value, key)
+    return value
+
+
+def _unsealed(table: str, column: str, value: bytes, key: SubjectKey | None) -> Any:
+    """What is sealed in a column; null for what is empty or can no longer be read, by the service as little."""
+    if not value or key is None:
+        return None
+    try:
+        opened = key.open(table, column, value)
+        return orjson.loads(opened)
+    except SealBroken:
+        return None
+    except orjson.JSONDecodeError:
+        return opened.decode(errors="replace")
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

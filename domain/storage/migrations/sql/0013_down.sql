@@ -1,0 +1,2 @@
+-- Takes back exports.
+DROP TABLE privacy_exports;
