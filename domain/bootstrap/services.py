@@ -89,10 +89,9 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     waker = ArqWaker(ground.settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
-    job_store, rules = PostgresJobStore(database), RuleService(PostgresRuleStore(database), clock)
-    trials = make_experiments(ground)
+    trials, rules = make_experiments(ground), RuleService(PostgresRuleStore(database), clock)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
-    righting = make_rights(ground, jobs := JobQueue(job_store, waker, clock))
+    righting = make_rights(ground, jobs := JobQueue(job_store := PostgresJobStore(database), waker, clock))
     return Services(
         **vars(listing),
         **vars(trials),
