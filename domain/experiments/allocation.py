@@ -39,6 +39,10 @@ class ArmOutcome:
         if self.exposures < 0 or self.squares < 0.0:
             raise ValidationFailed("exposures and sums of squares are not negative", field="arms")
 
+    def __add__(self, other: "ArmOutcome") -> "ArmOutcome":
+        totals = self.total + other.total, self.squares + other.squares
+        return ArmOutcome(self.exposures + other.exposures, *totals)
+
 
 def reallocate(
     policy: str, arms: Sequence[ArmOutcome], floor: float, *, rate: bool, less: bool = False

@@ -124,3 +124,12 @@ def test_off_policy_intervals_hold_the_truth_and_thin_logs_are_refused() -> None
     bias = {name.partition(":")[0]: value for name, value in found.items() if "bias" in name}
     assert abs(bias["DR"]) < 0.005 < abs(bias["DM"])
     assert found["log that says too little: refused"] >= 0.95
+
+
+def test_means_within_splits_hold_the_truth_where_plain_ones_compare_hours() -> None:
+    found = {name: figure["value"] for name, figure in figures("adaptive", 300).items()}
+    for rates in ("steady", "rising"):
+        assert found[f"{rates} rates, means within splits: intervals that hold the truth"] >= 0.9
+        assert abs(found[f"{rates} rates, means within splits: bias of a difference of 0.02"]) < 0.002
+    assert found["rising rates, plain means: intervals that hold the truth"] < 0.8
+    assert found["rising rates, plain means: bias of a difference of 0.02"] > 0.003

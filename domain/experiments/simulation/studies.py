@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from domain.errors import ValidationFailed
-from domain.experiments.simulation import coverage, peeking, policy_values, power, regret, sample_ratios
+from domain.experiments.simulation import adaptive, coverage, peeking, policy_values, power, regret, sample_ratios
 from domain.experiments.simulation.study import Advance, Outcome, Study, require_runs
 
 STUDIES: Final[Mapping[str, Study]] = {
@@ -19,6 +19,7 @@ STUDIES: Final[Mapping[str, Study]] = {
         sample_ratios.STUDY,
         regret.STUDY,
         policy_values.STUDY,
+        adaptive.STUDY,
     )
 }
 
