@@ -51,8 +51,9 @@ figures: $(VENV)/.installed-dev ## Measure recommendations by all protocols on D
 simulate: $(VENV)/.installed-dev ## Measure what the statistics of experiments promise, and write docs/experiments
 	$(BIN)/python -m benchmarks.simulation $(ARGS)
 
-audit: $(VENV)/.installed-dev ## Look up known vulnerabilities of the locked packages; list their licences
+audit: $(VENV)/.installed-dev ## Look up known vulnerabilities of the locked packages, check their licences, look for secrets
 	$(BIN)/python tests/drills/dependency_audit.py
+	$(BIN)/python tests/drills/secrets_scan.py
 
 drill-fresh-clone: ## Clone into an empty folder, `make run`, ask, stop, look for leftovers
 	@python3 tests/drills/fresh_clone.py $(ARGS)

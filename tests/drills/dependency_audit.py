@@ -1,9 +1,10 @@
-"""Audit of the locked packages: known vulnerabilities, then licences. Exits 1 on a finding.
+"""Audit of the locked packages: known vulnerabilities and licences. Exits 1 on a finding.
 
 The vulnerabilities come from an advisory service; when it cannot be reached that is said, and is no finding.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -13,6 +14,15 @@ from typing import Any
 
 LOCK = Path(__file__).resolve().parents[2] / "constraints.txt"
 AUDIT_SECONDS = 600
+ABSENT = "not installed on this machine"
+ALLOWED = frozenset(
+    {
+        "0BSD", "Apache Software License", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD License",
+        "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT", "MIT License", "MIT-0", "MPL-2.0",
+        "Mozilla Public License 2.0 MPL 2.0", "PSF-2.0", "Python Software Foundation License", "Unlicense", "Zlib",
+    }
+)  # fmt: skip
+"""What a service under Apache-2.0 may be built on without owing its own source."""
 
 
 def ask_advisories(lock: Path) -> tuple[list[dict[str, Any]] | None, str]:
@@ -60,8 +70,14 @@ def licence(package: Distribution) -> str:
     return ", ".join(named) or (str(stated.get("license", "")).splitlines() or ["not stated"])[0]
 
 
-def report_licences(lock: Path) -> None:
-    """Print the packages under each licence."""
+def refused_parts(stated: str) -> list[str]:
+    """Those parts of a licence, as a package states it, that this project does not build on."""
+    parts = re.split(r" AND | OR |, |;", stated.replace("(", "").replace(")", ""))
+    return [part.strip() for part in parts if part.strip() not in ALLOWED]
+
+
+def report_licences(lock: Path) -> int:
+    """Print the packages under each licence; gives back how many licences are refused."""
     holders = defaultdict(list)
     for line in lock.read_text(encoding="utf-8").splitlines():
         name, pinned, _version = line.partition("==")
@@ -69,15 +85,19 @@ def report_licences(lock: Path) -> None:
             try:
                 holders[licence(distribution(name))].append(name)
             except PackageNotFoundError:
-                holders["not installed on this machine"].append(name)
+                holders[ABSENT].append(name)
+    refused = 0
     for name, packages in sorted(holders.items(), key=lambda entry: (-len(entry[1]), entry[0])):
-        print(f"licence: {name} ({len(packages)}): {', '.join(packages)}")
+        wrong = refused_parts(name) if name != ABSENT else []
+        refused += bool(wrong)
+        print(f"licence{' REFUSED' if wrong else ''}: {name} ({len(packages)}): {', '.join(packages)}")
+    return refused
 
 
 def main() -> int:
     lock = Path(sys.argv[1]) if len(sys.argv) > 1 else LOCK
-    report_licences(lock)
-    return 1 if report_vulnerabilities(lock) else 0
+    findings = report_licences(lock) + report_vulnerabilities(lock)
+    return 1 if findings else 0
 
 
 if __name__ == "__main__":
