@@ -24,6 +24,7 @@ def main() -> int:
         ["benchmarks.sockets"],
         ["benchmarks.http_api"],
         ["benchmarks.training"],
+        ["benchmarks.experiments"],
     ]
     if folder:
         runs.append(["benchmarks.import_rows", *folder])
