@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from domain.experiments.model import Test
+from domain.outcomes import proposing
 from domain.outcomes.model import Evaluation
 from graphql_api.experiment_enums import Better, ExperimentVerdict, MetricKind
 
@@ -204,6 +205,39 @@ class ExperimentResults:
             ),
             erased_units=test.erased_units,
             inputs=JSON(dict(evaluation.inputs)),
+        )
+
+
+@strawberry.type(description="An estimate, and the interval that it lies in with the confidence of the experiment.")
+class SplitEstimate:
+    """An estimate."""
+
+    value: float = strawberry.field(description="What a person earns on average.")
+    low: float | None = strawberry.field(description="Lower end; null where there is no honest one.")
+    high: float | None = strawberry.field(description="Upper end.")
+
+
+@strawberry.type(description="What another split of the traffic would have earned in the primary metric.")
+class SplitValue:
+    """The value of a split."""
+
+    ips: SplitEstimate = strawberry.field(description="By inverse propensity scores.")
+    snips: SplitEstimate = strawberry.field(description="The same, divided by the sum of weights.")
+    dm: SplitEstimate = strawberry.field(description="By the means of the variations alone.")
+    dr: SplitEstimate = strawberry.field(description="Doubly robust; the one to believe.")
+    effective_units: float = strawberry.field(description="How many people the weights are worth.")
+    units: int = strawberry.field(description="How many people there are.")
+
+    @classmethod
+    def of(cls, found: proposing.SplitValue) -> Self:
+        """The value as clients see it."""
+        return cls(
+            ips=SplitEstimate(value=found.ips, low=found.ips_interval.low, high=found.ips_interval.high),
+            snips=SplitEstimate(value=found.snips, low=None, high=None),
+            dm=SplitEstimate(value=found.dm, low=None, high=None),
+            dr=SplitEstimate(value=found.dr, low=found.dr_interval.low, high=found.dr_interval.high),
+            effective_units=found.effective,
+            units=found.units,
         )
 
 

@@ -15,7 +15,7 @@ from graphql_api.auth import Scope
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.experiment_enums import ExperimentStatus
 from graphql_api.experiment_inputs import CreateExperimentInput, PlanExperimentInput, written
-from graphql_api.experiment_results import ExperimentResults
+from graphql_api.experiment_results import ExperimentResults, SplitValue
 from graphql_api.experiment_types import Experiment, ExperimentConnection, ExperimentEdge, ExperimentForecast, test_id
 from graphql_api.paging import PageInfo, item_after, item_cursor, require_first
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
@@ -114,6 +114,20 @@ class ExperimentQuery:
             return [ExperimentResults.of(test, await services.outcomes.live(tenant, wanted))]
         found = await services.outcomes.results(tenant, wanted, require_first(first))
         return [ExperimentResults.of(test, one) for one in found]
+
+    @strawberry.field(
+        description="What another split of an experiment's traffic would have earned, from the propensities of what "
+        "was shown; an error where too few people speak of it."
+    )
+    async def split_value(
+        self,
+        info: Info,
+        experiment_id: Annotated[str, ID],
+        weights: Annotated[list[float], strawberry.argument(description="The share of each variation.")],
+    ) -> SplitValue | None:
+        """Off-policy evaluation."""
+        tenant, outcomes = info.context.allow(Scope.EXPERIMENTS_ADMIN), info.context.services.outcomes
+        return SplitValue.of(await outcomes.value_of(tenant, test_id(experiment_id), weights))
 
     @strawberry.field(description="How many people an experiment needs, before there is one.")
     async def plan_experiment(

@@ -38,8 +38,12 @@ def still_needed(plan: ExperimentPlan, arms: Sequence[Cell | None]) -> dict[str,
         base, changed = estimate(metric, control, theta), estimate(metric, arm, theta)
         if base is None or changed is None or not base.mean:
             return nothing
-        for name, needed in _needed(plan, base, changed).items():
-            found[name] = max(found[name] or 0.0, needed)
+        try:
+            needed = _needed(plan, base, changed)
+        except ValidationFailed:
+            # The arms vary so much that no number of people would do.
+            return nothing
+        found = {name: max(found[name] or 0.0, needed[name]) for name in needed}
     return found
 
 

@@ -20,6 +20,7 @@ from domain.outcomes.comparing import Quantile, quantile_places
 from domain.outcomes.evaluating import ENGINE_VERSION, evaluate, quantile_of
 from domain.outcomes.inputs import Inputs
 from domain.outcomes.model import Evaluation, OrderStatistic
+from domain.outcomes.proposing import SplitValue, split_value
 from domain.realtime.model import UpdateKind
 
 BATCH: Final = 1000
@@ -134,6 +135,10 @@ class OutcomeService:
         test = await self._started(tenant, test_id)
         return await self._evaluation(test, self._clock.now())
 
+    async def value_of(self, tenant: TenantId, test_id: TestId, split: Sequence[float]) -> SplitValue:
+        """What another split would have earned. Raises `NotFound`, and `ValidationFailed` where the log cannot know."""
+        return split_value(await self._inputs(await self._started(tenant, test_id), self._clock.now()), split)
+
     async def results(self, tenant: TenantId, test_id: TestId, first: int = 1) -> Sequence[Evaluation]:
         """The kept results of an experiment, the newest first. Raises `NotFound`."""
         await self._tests.test(tenant, test_id)
@@ -163,17 +168,20 @@ class OutcomeService:
         return 1
 
     async def _evaluation(self, test: Test, at: datetime) -> Evaluation:
+        inputs = await self._inputs(test, at)
+        inputs = replace(inputs, quantiles=await self._quantiles(test, inputs))
+        return Evaluation(inputs.at, ENGINE_VERSION, inputs.to_json(), evaluate(inputs))
+
+    async def _inputs(self, test: Test, at: datetime) -> Inputs:
         assert test.started_at is not None  # noqa: S101  # only what has started is evaluated
         policies = await self._tests.policies(test.tenant, test.test_id)
-        inputs = Inputs(
+        return Inputs(
             plan=test.plan,
             started_at=test.started_at,
             at=min(at, test.stopped_at or at),
             weights={policy.version: policy.weights for policy in policies},
             cells=await self._store.cells(test),
         )
-        inputs = replace(inputs, quantiles=await self._quantiles(test, inputs))
-        return Evaluation(inputs.at, ENGINE_VERSION, inputs.to_json(), evaluate(inputs))
 
     async def _quantiles(self, test: Test, inputs: Inputs) -> Mapping[tuple[int, int], Quantile]:
         found: dict[tuple[int, int], Quantile] = {}

@@ -35,7 +35,7 @@ RESULTS = f"""query Results($id: String!, $live: Boolean! = true, $first: Int! =
   experimentResults(experimentId: $id, live: $live, first: $first) {FIGURES} }}"""
 
 EXPERIMENT_FIELDS = {
-    "Query": {"experiment", "experiments", "experimentResults", "planExperiment", "assignment"},
+    "Query": {"experiment", "experiments", "experimentResults", "planExperiment", "assignment", "splitValue"},
     "Mutation": {
         "createExperiment", "startExperiment", "pauseExperiment", "resumeExperiment", "stopExperiment",
         "rampExperiment", "forceVariation", "exposeUser", "recordConversion",

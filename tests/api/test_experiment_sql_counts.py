@@ -69,7 +69,7 @@ def filled(text: str, names: dict[str, str]) -> str:
 
 
 def test_every_root_field_of_experiments_is_counted() -> None:
-    assert {"Query": set(QUERIES), "Mutation": set(MUTATIONS), "Subscription": {"experimentResults"}} == (
+    assert {"Query": {*QUERIES, "splitValue"}, "Mutation": set(MUTATIONS), "Subscription": {"experimentResults"}} == (
         EXPERIMENT_FIELDS
     )
 
@@ -78,6 +78,13 @@ def test_every_root_field_of_experiments_is_counted() -> None:
 async def test_a_query_runs_so_many_statements(asked: str, expected: int, anna: Graph, names: dict[str, str]) -> None:
     query = f"{{ {filled(asked, names)} }}"
     assert min([statements(await anna.whole(query)) for _ in range(ATTEMPTS)]) == expected
+
+
+async def test_a_split_of_whom_too_few_speak_costs_no_more(anna: Graph, names: dict[str, str]) -> None:
+    asked = filled('{ splitValue(experimentId: "$test", weights: [0.5, 0.5]) { units } }', names)
+    answer = await anna.whole(asked)
+    assert answer["errors"][0]["extensions"]["code"] == "VALIDATION"
+    assert answer["extensions"]["debug"]["sqlStatements"] == 3
 
 
 @pytest.mark.parametrize(("field", "given", "expected"), [(f, given, n) for f, (given, n) in MUTATIONS.items()])

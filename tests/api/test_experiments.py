@@ -1,15 +1,19 @@
 """Experiments from outside: created, assigned, exposed, counted, judged."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from domain.clock import FixedClock
 from domain.experiments.bucketing import bucket_ranges, choose_variation
 from domain.experiments.hashing import bucket_of
 from domain.experiments.model import TestId
+from domain.outcomes.service import OutcomeService
 from graphql_api.auth import Scope
 from tests.api.experiment_room import (
     ASSIGNMENT,
@@ -258,3 +262,27 @@ async def test_an_hour_is_evaluated_once_and_a_stop_once_more(
     kept = await results(admin, experiment, live=False, first=10)
     assert len(kept) == 1
     assert sum(kept[0]["phases"][0]["units"]) == 6
+
+
+async def test_every_hour_has_one_evaluation_and_a_missed_one_is_made_up_for(
+    admin: Graph, room: RestRoom, worker: dict[str, Any]
+) -> None:
+    experiment = await started(admin)
+    services, store = worker["parts"].services, worker["parts"].services.outcomes._store
+    begun = services.clock.now()
+
+    def at(hours: float) -> OutcomeService:
+        return OutcomeService(
+            store, services.experiments, services.publisher, FixedClock(begun + timedelta(hours=hours))
+        )
+
+    assert sum(await asyncio.gather(*(at(1.5).evaluate_due(room.tenant) for _ in range(4)))) == 1
+    assert await at(1.5).evaluate_due(room.tenant) == 0
+    # Nobody was there for five hours; the next to come evaluates the hour that has just begun, once.
+    assert sum(await asyncio.gather(*(at(6.6).evaluate_due(room.tenant) for _ in range(4)))) == 1
+    # A clock that is set back finds that its hour is done.
+    assert await at(2.2).evaluate_due(room.tenant) == 0
+    kept = await results(admin, experiment, live=False, first=10)
+    hours = [datetime.fromisoformat(one["evaluatedAt"]) for one in kept]
+    assert all((hour.minute, hour.second) == (0, 0) for hour in hours)
+    assert len(set(hours)) == 2

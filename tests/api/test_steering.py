@@ -153,31 +153,40 @@ async def test_live_figures_are_told_to_who_follows(admin: Graph, room: RestRoom
         assert sum((await socket.next())["phases"][0]["units"]) == 1
 
 
-async def test_a_bandit_moves_the_traffic_and_nobody_who_has_a_variation(
-    admin: Graph, room: RestRoom, worker: dict[str, Any]
-) -> None:
-    plan = {**PLAN, "allocation": {"policy": "THOMPSON", "floor": 0.1}, "metrics": [
-        {"key": "liked", "kind": "PROPORTION", "source": {"events": ["liked"]}},
-    ]}  # fmt: skip
-    experiment = await started(admin, **plan)
-    people = [f"p{number}" for number in range(230)]
+BANDIT: dict[str, Any] = {
+    **PLAN,
+    "allocation": {"policy": "THOMPSON", "floor": 0.1},
+    "metrics": [{"key": "liked", "kind": "PROPORTION", "source": {"events": ["liked"]}}],
+}
+VALUE = """query V($id: String!, $weights: [Float!]!) { splitValue(experimentId: $id, weights: $weights) {
+  dr { value low high } ips { value } dm { value } effectiveUnits units } }"""
+
+
+async def liking_green(admin: Graph, room: RestRoom, people: int) -> dict[str, Any]:
+    """What people have who like something just where they have the green variation."""
     before: dict[str, Any] = {}
-    for name in people:
+    for number in range(people):
+        name = f"p{number}"
         await room.agree(name)
         before[name] = await expose(admin, name)
         if before[name]["variation"] == "green":
             await admin.ask(LEARN, input={"userId": name, "actions": [{"type": "liked", "feature": "modern"}]})
+    return before
+
+
+async def test_a_bandit_moves_the_traffic_and_nobody_who_has_a_variation(
+    admin: Graph, room: RestRoom, worker: dict[str, Any]
+) -> None:
+    experiment, services = await started(admin, **BANDIT), room.services
+    before = await liking_green(admin, room, 230)
     await counted(worker)
-    outcomes, services = worker["parts"].services.outcomes, room.services
     [test] = (await services.experiments.current(room.tenant)).tests
-    await outcomes._reallocate(test)
-    found = await admin.ask(
-        "query E($id: String!) { experiment(experimentId: $id) { policy { version weights } } }", id=experiment
-    )
-    assert found["policy"]["version"] == "1.1"
-    assert found["policy"]["weights"] == pytest.approx([0.1, 0.9], abs=1e-6)
+    await worker["parts"].services.outcomes._reallocate(test)
+    asked = "query E($id: String!) { experiment(experimentId: $id) { policy { version weights } } }"
+    policy = (await admin.ask(asked, id=experiment))["policy"]
+    assert (policy["version"], policy["weights"]) == ("1.1", pytest.approx([0.1, 0.9], abs=1e-6))
     services.experiments._held.clear()
-    for name in people[:40]:
+    for name in list(before)[:40]:
         assert (await expose(admin, name))["variation"] == before[name]["variation"]
     await room.agree("late")
     late = await expose(admin, "late")
@@ -185,5 +194,14 @@ async def test_a_bandit_moves_the_traffic_and_nobody_who_has_a_variation(
     assert (late["policyVersion"], late["propensity"]) == ("1.1", pytest.approx(chance, abs=1e-6))
     [live] = await results(admin, experiment)
     assert live["adaptive"]
-    wrong = await admin.ask(FORCE, input={"experimentId": "none", "userId": "late", "variation": "green"})
+    green = await admin.ask(VALUE, id=experiment, weights=[0.0, 1.0])
+    assert green["dm"]["value"] == pytest.approx(1.0)
+    assert green["dr"]["low"] <= 1.0 <= green["dr"]["high"]
+    assert 100 <= green["effectiveUnits"] <= green["units"] == 230
+    [error] = (await admin.whole(VALUE, id=experiment, weights=[0.5, 0.6]))["errors"]
+    assert error["extensions"]["field"] == "weights"
+
+
+async def test_what_cannot_be_an_experiment_is_not_found(admin: Graph) -> None:
+    wrong = await admin.ask(FORCE, input={"experimentId": "none", "userId": ANNA, "variation": "green"})
     assert wrong["code"] == "NOT_FOUND"

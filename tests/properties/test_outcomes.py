@@ -1,0 +1,112 @@
+"""Sums of experiments: kept up to date in any order they equal sums made at once, and results follow from them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.experiments.plan import ExperimentPlan
+from domain.outcomes.cells import Cell, Place, Unit, arm_of, changed, merged, sums_of
+from domain.outcomes.evaluating import evaluate
+from domain.outcomes.inputs import Inputs
+
+METRICS = 2
+BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
+PLAN = ExperimentPlan.model_validate(
+    {
+        "key": "buttons",
+        "variations": [{"key": "control"}, {"key": "green"}, {"key": "blue"}],
+        "metrics": [
+            {"key": "spent", "kind": "mean", "source": {"goals": ["paid"], "measure": "sum"}},
+            {"key": "rate", "kind": "ratio", "source": {"goals": ["paid"]}, "per": {"goals": ["seen"]}},
+        ],
+        "guardrails": [{"metric": "rate", "margin": 0.05}],
+        "analysis": {"minimumDays": 0.0},
+    }
+)
+
+number = st.integers(-(10**15), 10**15)
+numbers = st.one_of(st.just(()), st.tuples(*[number] * 4 * METRICS))
+places = st.builds(Place, st.integers(1, 2), st.sampled_from(["1.0", "1.1", "2.0"]), st.integers(0, 2))
+units = st.builds(Unit, places, numbers, st.booleans())
+
+
+def at_once(found: Sequence[Unit]) -> dict[Place, Cell]:
+    cells: dict[Place, Cell] = {}
+    for place in {unit.place for unit in found}:
+        here = [unit for unit in found if unit.place == place]
+        sums = [sums_of(unit.counted, METRICS) for unit in here]
+        totals = tuple(map(sum, zip(*sums, strict=True)))
+        cells[place] = Cell(place, len(here), sum(unit.multiple for unit in here), totals)
+    return cells
+
+
+@given(st.lists(units, max_size=12), st.lists(st.tuples(st.integers(0, 11), numbers), max_size=12))
+def test_sums_kept_up_to_date_equal_sums_made_at_once(
+    begun: list[Unit], changes: list[tuple[int, tuple[int, ...]]]
+) -> None:
+    cells: dict[Place, Cell] = {}
+    now: list[Unit] = []
+    for unit in begun:
+        cells |= changed(cells, [], [unit], METRICS)
+        now.append(unit)
+    for place, counted in changes:
+        if place < len(now):
+            later = Unit(now[place].place, counted, now[place].multiple)
+            cells |= changed(cells, [now[place]], [later], METRICS)
+            now[place] = later
+    assert cells == at_once(now)
+
+
+@given(st.lists(units, max_size=12))
+def test_whoever_leaves_is_as_if_they_had_never_come(people: list[Unit]) -> None:
+    cells = changed({}, [], people, METRICS)
+    left = changed(cells, people, [], METRICS)
+    assert all(cell.units == 0 and cell.multiples == 0 and not any(cell.sums) for cell in left.values())
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 10**9)] * 4 * METRICS), min_size=2, max_size=30))
+def test_an_arm_has_the_moments_of_its_units(values: list[tuple[int, ...]]) -> None:
+    place = Place(1, "1.0", 0)
+    cells = changed({}, [], [Unit(place, one) for one in values], METRICS)
+    cell = merged(list(cells.values()), METRICS)
+    assert cell is not None
+    arm = arm_of(cell, 0)
+    spent = [one[0] / 1e6 for one in values]
+    assert arm.n == len(values)
+    assert abs(arm.mean("y") - sum(spent) / len(spent)) <= 1e-9 * max(1.0, sum(spent))
+
+
+def inputs_of(people: Sequence[tuple[int, int, int]]) -> Inputs:
+    """Arm, spent and bought of each person."""
+    told = [Unit(Place(1, "1.0", arm), (spent, 0, 0, 0, bought, 10**6, 0, 0)) for arm, spent, bought in people]
+    cells = changed({}, [], told, METRICS)
+    weights = {"1.0": [1 / 3, 1 / 3, 1 / 3]}
+    return Inputs(PLAN, BEGUN, BEGUN + timedelta(days=9), weights, sorted(cells.values(), key=lambda c: c.place))
+
+
+person = st.tuples(st.integers(0, 2), st.integers(0, 10**9), st.integers(0, 10**8))
+
+
+@given(st.lists(person, max_size=60))
+def test_a_result_follows_from_its_kept_inputs_again(people: list[tuple[int, int, int]]) -> None:
+    inputs = inputs_of(people)
+    result: dict[str, Any] = evaluate(inputs)
+    assert evaluate(Inputs.from_json(inputs.to_json())) == result
+    assert result["units"] == [sum(arm == place for arm, _, _ in people) for place in range(3)]
+    for metric in result["metrics"]:
+        for arm in metric["arms"]:
+            assert (arm["value"] is None) == (arm["units"] < 5)
+
+
+@given(st.lists(person, min_size=30, max_size=60))
+def test_sequential_intervals_hold_the_fixed_ones_and_agree_with_their_p(people: list[tuple[int, int, int]]) -> None:
+    for metric in evaluate(inputs_of(people))["metrics"]:
+        for one in metric["comparisons"]:
+            if one is not None:
+                assert one["sequential"]["low"] <= one["fixed"]["low"] <= one["fixed"]["high"]
+                outside = one["sequential"]["low"] > 0 or one["sequential"]["high"] < 0
+                assert outside == (one["sequential"]["p"] < 0.05)
+                assert 0 <= one["bayesian"]["chanceToWin"] <= 1
