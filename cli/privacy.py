@@ -15,7 +15,7 @@ from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared
 from cli.verify_receipt import command as verify_receipt
-from domain.bootstrap import Services, open_services
+from domain.bootstrap import Services, open_services, open_worker
 from domain.errors import Conflict
 from domain.exports.archive import schema
 from domain.ids import TenantId, UserId
@@ -118,6 +118,30 @@ def export(user: str | None, tenant: str | None, out: Path | None, only_schema: 
     click.echo(out)
 
 
+@command.command("retention")
+@tenant_option
+@click.option("--dry-run", is_flag=True, help="Delete nothing; say what would be deleted.")
+@data_dir_option
+@json_option
+def retain(tenant: TenantId, dry_run: bool, data_dir: Path | None, as_json: bool) -> None:
+    """Delete what is too old for its person's level, as a worker does every day; retire models by their deadline.
+
+    \b
+    Example:
+      personalization privacy retention --tenant demo --dry-run
+    """
+    swept = _asked(data_dir, lambda services: services.retention.run(tenant, dry=dry_run), as_worker=True)
+    rows = [(table, level, count) for (table, level), count in sorted(swept.rows.items())]
+    if as_json:
+        told = [dict(zip(("table", "level", "rows"), row, strict=True)) for row in rows]
+        print_result({"dry_run": dry_run, "people": swept.people, "deleted": told, "models": swept.versions})
+        return
+    done = "would be deleted" if dry_run else "deleted"
+    print_table(f"{swept.people} people looked at; {done}:", ("table", "level", "rows"), rows)
+    for version in swept.versions:
+        say(f"model {version}: learned from somebody who was erased, its deadline has passed")
+
+
 @command.command("receipt")
 @click.argument("request_id", type=click.UUID)
 @tenant_option
@@ -135,8 +159,11 @@ def show_receipt(request_id: UUID, tenant: TenantId, data_dir: Path | None) -> N
 command.add_command(verify_receipt)
 
 
-def _asked(data_dir: Path | None, question: Callable[[Services], Awaitable[T]]) -> T:
+def _asked(data_dir: Path | None, question: Callable[[Services], Awaitable[T]], *, as_worker: bool = False) -> T:
     async def answer() -> T:
+        if as_worker:
+            async with open_worker(settings) as worker:
+                return await question(worker.services)
         async with open_services(settings) as services:
             return await question(services)
 

@@ -64,6 +64,7 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_privacy, second=set(SWEEP_SECONDS)),
                 cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
                 cron(sweep_interest, hour=SWEEP_HOUR, minute=0),
+                cron(retain_all, hour=SWEEP_HOUR, minute=30, timeout=JOB_TIMEOUT_SECONDS),
                 cron(watch_all, minute=set(WATCH_MINUTES)),
                 cron(mine_all, hour=MINING_HOUR, minute=0),
                 cron(judge_experiments, second=EXPERIMENT_SECOND, timeout=JOB_TIMEOUT_SECONDS, run_at_startup=True),
@@ -137,6 +138,17 @@ async def sweep_interest(ctx: Context) -> None:
     services = ctx["parts"].services
     for tenant in await services.job_store.tenants():
         await services.interest.sweep(tenant)
+
+
+async def retain_all(ctx: Context) -> None:
+    """Delete what has become too old, of every tenant; what fails for one of them keeps it from no other."""
+    services = ctx["parts"].services
+    for tenant in await services.job_store.tenants():
+        try:
+            swept = await services.retention.run(tenant)
+            log.info("retention_ran", tenant=tenant, people=swept.people, rows=swept.rows.total())
+        except DomainError as error:
+            log.warning("retention_delayed", tenant=tenant, code=error.code, reason=error.message)
 
 
 async def retrain_all(ctx: Context) -> None:

@@ -11,6 +11,9 @@ from domain.ids import TenantId
 from domain.jobs.model import JobKind
 from domain.jobs.service import JobQueue
 from domain.privacy.inventory import DATA_MAP
+from domain.profiles.service import Learn
+from domain.retention.service import RetentionService
+from domain.retention.store import PostgresRetention
 from domain.rights.erasure import Eraser
 from domain.rights.journal import Journal
 from domain.rights.model import RequestKind
@@ -37,9 +40,10 @@ class Righting:
 
     rights: RightsService
     exports: ExportService
+    retention: RetentionService
 
 
-def make_rights(ground: Ground, jobs: JobQueue) -> Righting:
+def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
     """The rights of one process."""
     exports = ExportService(
         PostgresExports(ground.database, DATA_MAP), ground.directory, ground.keys, DATA_MAP, ground.clock
@@ -52,4 +56,6 @@ def make_rights(ground: Ground, jobs: JobQueue) -> Righting:
     work = _PrivacyWork(jobs)
     runners: dict[RequestKind, Runner] = {RequestKind.ERASURE: eraser, RequestKind.EXPORT: exports}
     rights = RightsService(store, runners, journal, ground.directory, work, signer.public_key, ground.clock)
-    return Righting(rights=rights, exports=exports)
+    aging = PostgresRetention(ground.database, ground.outbox, DATA_MAP, ground.clock)
+    retention = RetentionService(aging, learn_from, jobs, ground.publisher, ground.clock)
+    return Righting(rights=rights, exports=exports, retention=retention)

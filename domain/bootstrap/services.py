@@ -89,9 +89,9 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     waker = ArqWaker(ground.settings.queue_url or ground.redis_url)
     stack.push_async_callback(waker.close)
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
-    trials, rules = make_experiments(ground), RuleService(PostgresRuleStore(database), clock)
+    job_store, trials, rules = PostgresJobStore(database), make_experiments(ground), _rules(ground)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
-    righting = make_rights(ground, jobs := JobQueue(job_store := PostgresJobStore(database), waker, clock))
+    righting = make_rights(ground, jobs := JobQueue(job_store, waker, clock), profiles.lessons)
     return Services(
         **vars(listing),
         **vars(trials),
@@ -123,6 +123,10 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         health=_health(ground, behavior, righting.rights),
         metrics=ground.registry,
     )
+
+
+def _rules(ground: Ground) -> RuleService:
+    return RuleService(PostgresRuleStore(ground.database), ground.clock)
 
 
 def _behavior(ground: Ground) -> BehaviorService:

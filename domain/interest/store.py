@@ -179,9 +179,13 @@ class InterestCounter:
 
     async def forget(self, tx: Transaction, tenant: TenantId, subject: SubjectId) -> None:
         """Take out of every count what this person added to it, and that they were ever counted."""
+        await self.take_out(tx, tenant, subject)
+        await tx.execute("DELETE FROM user_interest WHERE tenant_id = $1 AND subject_id = $2", tenant, subject)
+
+    async def take_out(self, tx: Transaction, tenant: TenantId, subject: SubjectId) -> None:
+        """Take out of every count what this person added to it; that they were counted is for the caller to delete."""
         await tx.execute(_TAKE_ITEMS, tenant, subject)
         await tx.execute(_TAKE_PAIRS, tenant, subject)
-        await tx.execute("DELETE FROM user_interest WHERE tenant_id = $1 AND subject_id = $2", tenant, subject)
 
 
 def paired(new: Taken, recent: Taken) -> list[tuple[SubjectId, ItemId, ItemId]]:

@@ -118,7 +118,8 @@ class HeldModel:
     async def _swap(self, candidates: Sequence[ModelRecord]) -> None:
         """Hold the first candidate that passes its checks.
 
-        A held one is given up for a mere fallback only once it was rolled back itself.
+        A held one is given up for a mere fallback only once it was rolled back itself, and for nothing at all once its
+        bytes were withdrawn because of whom it learned from.
         """
         held = self._loaded
         for record in candidates:
@@ -135,6 +136,9 @@ class HeldModel:
                 if held is not None and held.record.sha256 != record.sha256:
                     await self._loader.drop(held.record)
                 return
+        if held is not None and any(r.version == held.record.version and _is_withdrawn(r) for r in candidates):
+            self._loaded = None
+            await self._loader.drop(held.record)
 
     def _hold(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
@@ -155,3 +159,7 @@ class HeldModel:
             self._metrics.failed_checks.labels(self._tenant).inc()
             self._rejected[record.version] = self._clock.now()
             return None
+
+
+def _is_withdrawn(record: ModelRecord) -> bool:
+    return record.status not in _IN_SERVICE and not record.stored
