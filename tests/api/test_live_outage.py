@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from domain.bootstrap import WorkerServices, open_worker
 from domain.ids import TenantId
 from domain.jobs.model import JobKind, JobState
 from domain.jobs.service import JobRunner
+from domain.realtime.model import Cursor
 from domain.settings import Settings
 from domain.storage.embedded import EmbeddedValkey
-from tests.api.graphql_room import LEARN, LIST, TRACK, Graph, begun, caller, served
+from tests.api.graphql_room import LEARN, LIST, TRACK, Graph, Socket, begun, caller, served
 from tests.api.rest_room import RestRoom, application, token
 from workers.retrain import Retraining
 
@@ -23,6 +25,7 @@ LIVE = f"""subscription {{ recommendationUpdates(userId: "{ANNA}", first: 5) {{
   recommendations {{ modelVersion edges {{ node {{ itemId }} }} }} }} }}"""
 FOLLOW = f"""subscription {{ realtimeUpdates(userId: "{ANNA}") {{
   __typename ... on RealtimeUpdate {{ version }} ... on ResyncRequired {{ cursor }} }} }}"""
+FOLLOWERS = 5
 MODELS = "subscription { modelUpdates { version } }"
 
 
@@ -126,3 +129,54 @@ async def test_updates_of_an_outage_arrive_after_it_without_a_hole(
             seen.append(update["version"])
     assert seen[-3:] == versions
     assert seen == list(range(seen[0], versions[-1] + 1))
+
+
+async def test_events_that_flow_through_an_outage_reach_every_follower_without_a_silent_gap(
+    room: RestRoom, app: Starlette, settings: Settings, anna: Graph, valkey: EmbeddedValkey
+) -> None:
+    """What a follower is not told one by one it is told to fetch anew, with the version that it then has."""
+    told: list[int] = []
+
+    async def flow() -> None:
+        while True:
+            tracked = {"userId": ANNA, "itemId": "modern", "action": "VIEWED"}
+            told.append((await anna.ask(TRACK, input=tracked))["version"])
+            await asyncio.sleep(0.02)
+
+    async def until_told(count: int) -> None:
+        while len(told) < count:  # noqa: ASYNC110 - nothing else says how far it is
+            await asyncio.sleep(0.01)
+
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(served(app))
+        worker = await stack.enter_async_context(open_worker(settings))
+        entered = [begun(address, f"Bearer {token(room.tenant, ANNA)}") for _ in range(FOLLOWERS)]
+        followers = [await stack.enter_async_context(one) for one in entered]
+        for follower in followers:
+            await follower.subscribe(FOLLOW)
+        flowing = asyncio.create_task(flow())
+        for stop in (5, 15):
+            # Twice: whoever has come back once must be able to do it again.
+            await until_told(stop)
+            await outage(valkey)
+            await until_told(stop + 5)
+            await asyncio.to_thread(valkey.start)
+        await until_told(30)
+        flowing.cancel()
+        await asyncio.gather(flowing, return_exceptions=True)
+        await worker.services.publisher.sweep(age_seconds=0)
+        for heard in await asyncio.gather(*(heard_until(follower, told[-1]) for follower in followers)):
+            assert heard == list(range(heard[0], told[-1] + 1))
+
+
+async def heard_until(follower: Socket, last: int) -> list[int]:
+    """The versions that a follower knows of, those that it fetches anew after a stated gap included."""
+    heard: list[int] = []
+    while not heard or heard[-1] < last:
+        update = await follower.next()
+        if update["__typename"] == "ResyncRequired":
+            now = Cursor.parse(update["cursor"]).version
+            heard += range(heard[-1] + 1 if heard else now, now + 1)
+        else:
+            heard.append(update["version"])
+    return heard
