@@ -10,7 +10,7 @@ reads the same attributes again and knows what to say of them.
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from graphql import (
     GraphQLLeafType,
@@ -43,6 +43,16 @@ class PlainReading(StrawberryGraphQLCoreExecutionContext):
             # Strawberry hands over one that has nothing to do, too.
             self.middleware_manager = None
         self._laid_out: dict[int, tuple[GroupedFieldSet, dict[str, Reading]]] = {}
+
+    def build_per_event_executor(self, payload: Any) -> "PlainReading":
+        """The same operation for one event of a subscription.
+
+        What is remembered of selections begins anew, as each event collects its own: graphql-core's memory of them is
+        shared by all events of a subscription, and would grow with each for as long as it lasts.
+        """
+        executor = cast("PlainReading", super().build_per_event_executor(payload))
+        executor._laid_out, executor._relevant_sub_fields = {}, {}  # noqa: SLF001 - its own
+        return executor
 
     def execute_fields(
         self,

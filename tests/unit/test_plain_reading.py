@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -153,3 +154,24 @@ async def test_attributes_are_read_without_resolvers(monkeypatch: pytest.MonkeyP
         "{ tree { name computed below { name colour below { tags } } } }"
     )
     assert resolved == ["tree", "computed"]
+
+
+async def test_a_subscription_remembers_nothing_of_events_that_are_over() -> None:
+    @strawberry.type
+    class Subscription:
+        @strawberry.subscription
+        async def trees(self) -> AsyncIterator[Branch]:
+            for _ in range(50):
+                yield TREES["whole"]
+
+    remembered: set[int] = set()
+
+    class Watched(PlainReading):
+        def build_per_event_executor(self, payload: Any) -> PlainReading:
+            remembered.add(len(self._relevant_sub_fields) + len(self._laid_out))
+            return super().build_per_event_executor(payload)
+
+    answering = strawberry.Schema(Branch, subscription=Subscription, types=[Leaf], execution_context_class=Watched)
+    events = await answering.subscribe("subscription { trees { name below { computed below { name } } } }")
+    assert [event.data["trees"]["name"] async for event in events] == ["n"] * 50
+    assert len(remembered) == 1
