@@ -30,6 +30,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 
+from benchmarks import bare_events
 from benchmarks.live_updates import AGREED, TENANT
 from benchmarks.report import Figure, publish
 from benchmarks.server import SECRET, answering, api_server, free_port, settings_in
@@ -124,7 +125,7 @@ async def _measured(folder: Path, seconds: float) -> list[Figure]:
                 ("REST, list cached", listed, Target(floor, "/constant", _rest)),
             )
             figures = [figure for name, ours, bare in pairs for figure in await _compared(name, ours, bare, seconds)]
-        figures.append(await _events(settings, postgres.owner_url, manifest, seconds))
+        figures += await _events(settings, postgres.owner_url, manifest, seconds)
     return figures
 
 
@@ -180,29 +181,33 @@ async def _send(port: int, request: bytes, seconds: float) -> list[float]:
     return times
 
 
-async def _events(settings: Settings, owner_url: str, manifest: Path, seconds: float) -> Figure:
+async def _events(settings: Settings, owner_url: str, manifest: Path, seconds: float) -> list[Figure]:
     """Durable events a second in calls of a hundred, beside the bare insertion of as many rows."""
     async with _api(settings, manifest) as port:
         path = "/api/personalization/learn-preferences"
         ours = await _loaded(Target(port, path, _told, PEOPLE[:1]), seconds)
+    name, rate = "durable events over HTTP, 100 a call, one user", ours.rate * BATCH
+    keyed = await _inserted(owner_url, seconds, bare_events.KEYED, bare_events.INSERT_KEYED, bare_events.keyed_columns)
+    plain = await _inserted(owner_url, seconds, bare_events.PLAIN, bare_events.INSERT_PLAIN, bare_events.plain_columns)
+    return [
+        Figure(name, "events/s", rate, keyed, "floor: asyncpg `unnest` into the columns and primary key of the log"),
+        Figure(f"{name}; floor without keys", "events/s", rate, plain, "floor: asyncpg `unnest` into three columns"),
+    ]
+
+
+async def _inserted(
+    owner_url: str, seconds: float, table: str, insert: str, columns: Callable[[int], Sequence[object]]
+) -> float:
+    """Rows a second over one connection, each batch committed by itself."""
     connection = await asyncpg.connect(owner_url)
-    await connection.execute("CREATE TABLE floor (user_id text, type text, item text, at timestamptz)")
+    await connection.execute(table)
     rows, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        columns = ([PEOPLE[0]] * BATCH, ["viewed"] * BATCH, ["item-1"] * BATCH)
-        await connection.execute(
-            "INSERT INTO floor SELECT *, now() FROM unnest($1::text[], $2::text[], $3::text[])", *columns
-        )
+        await connection.execute(insert, *columns(BATCH))
         rows += BATCH
-    floor = rows / (time.perf_counter() - started)
+    rate = rows / (time.perf_counter() - started)
     await connection.close()
-    return Figure(
-        "durable events over HTTP, 100 a call, one user",
-        "events/s",
-        ours.rate * BATCH,
-        floor,
-        "floor: asyncpg `unnest`",
-    )
+    return rate
 
 
 async def _furnish(settings: Settings) -> None:
