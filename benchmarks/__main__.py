@@ -23,6 +23,7 @@ def main() -> int:
         ["benchmarks.live_updates"],
         ["benchmarks.sockets"],
         ["benchmarks.http_api"],
+        ["benchmarks.protection"],
         ["benchmarks.training"],
         ["benchmarks.experiments"],
     ]
