@@ -172,7 +172,7 @@ class ExperimentResults:
     engine_version: str = strawberry.field(description="Equal inputs and engines give equal results.")
     phase: int = strawberry.field(description="The phase that metrics are of: the latest.")
     adaptive: bool = strawberry.field(
-        description="A bandit moved the traffic: intervals assume that it did not, and are too narrow."
+        description="A bandit moves the traffic: proportions and means are compared within each split."
     )
     phases: list[ExperimentPhase] = strawberry.field(description="Every phase that has people.")
     metrics: list[MetricResult] = strawberry.field(description="The metrics, the primary one first.")

@@ -6,10 +6,8 @@ when the posterior pleases. Only the sequential interval may be looked at at any
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, sqrt
-from typing import Any, Final
-
-from scipy import stats
+from math import ceil, sqrt
+from typing import Any
 
 from domain.errors import ValidationFailed
 from domain.experiments.adjustment import NONE_BEFORE, Adjusted, adjusted, pooled_theta
@@ -36,10 +34,8 @@ from domain.experiments.effects import (
 from domain.experiments.metrics import Metric, MetricKind
 from domain.experiments.moments import Arm
 from domain.experiments.plan import Analysis
+from domain.experiments.quantiles import SampleQuantile, interval_levels
 from domain.experiments.sequential import always_valid_interval, always_valid_p
-
-LEAST_QUANTILE_UNITS: Final = 50
-"""With fewer units in an arm the order statistics of an interval do not exist, or say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +90,6 @@ class Compared:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Quantile:
-    """A quantile of an arm with the order statistics of its interval at the level 0.05.
-
-    Attributes:
-        units: of the arm.
-        value: the estimate.
-        low: the lower order statistic.
-        high: the upper one.
-    """
-
-    units: int
-    value: float
-    low: float
-    high: float
-
-    @property
-    def se(self) -> float:
-        """By the normal approximation: the interval's width in standard errors is known."""
-        return (self.high - self.low) / (2.0 * float(stats.norm.ppf(0.975)))
-
-
 def compare(metric: Metric, control: Arm, treatment: Arm, theta: float, analysis: Analysis) -> Compared | None:
     """A metric that is no quantile; None where nothing varies, so that nothing can be said."""
     try:
@@ -126,22 +100,41 @@ def compare(metric: Metric, control: Arm, treatment: Arm, theta: float, analysis
         return None
 
 
-def compare_quantiles(metric: Metric, control: Quantile, treatment: Quantile, analysis: Analysis) -> Compared | None:
-    """A quantile metric; None with too few units, or where the order statistics of both arms fall together."""
-    se = sqrt(control.se**2 + treatment.se**2)
-    if min(control.units, treatment.units) < LEAST_QUANTILE_UNITS or se <= 0.0:
+def compare_within_splits(
+    metric: Metric, control: Estimate, treatment: Estimate, analysis: Analysis
+) -> Compared | None:
+    """A proportion or a mean of a bandit, by means taken within times of one split; None if nothing varies."""
+    try:
+        effect = difference(control, treatment, analysis.alpha)
+    except ValidationFailed:
         return None
-    base, changed = (Estimate(one.value, one.se**2 * one.units, one.units) for one in (control, treatment))
-    est, z = treatment.value - control.value, float(stats.norm.ppf(1.0 - analysis.alpha / 2.0))
-    fixed, p = Interval(est - z * se, est + z * se), two_sided(est / se)
-    return _compared(base, changed, (est, se, fixed, p), metric, analysis, "order statistics, normal approximation")
+    given = (effect.est, effect.se, effect.ci, effect.p)
+    return _compared(control, treatment, given, metric, analysis, "Welch's t test of means within each split")
 
 
-def quantile_places(units: int, quantile: float) -> list[int]:
-    """The places, from 1 on, of the estimate and of its interval at the level 0.05, among so many units in order."""
-    half = float(stats.norm.ppf(0.975)) * sqrt(quantile * (1.0 - quantile) / units)
-    low, high = floor(units * (quantile - half)), ceil(units * (quantile + half))
-    return [min(max(place, 1), units) for place in (ceil(units * quantile), low, high)]
+def compare_quantiles(
+    metric: Metric, control: SampleQuantile, treatment: SampleQuantile, analysis: Analysis
+) -> Compared | None:
+    """A quantile metric; None where the order statistics of both arms fall together."""
+    base, changed = control.estimate(), treatment.estimate()
+    try:
+        effect = difference(base, changed, analysis.alpha)
+    except ValidationFailed:
+        return None
+    given = (effect.est, effect.se, effect.ci, effect.p)
+    return _compared(base, changed, given, metric, analysis, "order statistics, Welch's t test")
+
+
+def quantile_places(units: int, quantile: float) -> list[int] | None:
+    """The places, from 1 on, of the estimate and of its interval at the level 0.05, among so many units in order.
+
+    None where there are too few units for such an interval.
+    """
+    try:
+        levels = (quantile, *interval_levels(quantile, quantile * (1.0 - quantile) / units))
+    except ValidationFailed:
+        return None
+    return [min(max(ceil(units * level), 1), units) for level in levels]
 
 
 def value_of(metric: Metric, arm: Arm) -> float | None:

@@ -11,12 +11,21 @@ from domain.experiments.effects import Interval
 from domain.experiments.metrics import MILLIONTHS, Metric, MetricKind
 from domain.experiments.moments import Arm
 from domain.experiments.plan import BANDITS, ExperimentPlan, Inference
+from domain.experiments.quantiles import SampleQuantile
 from domain.experiments.sample_ratio import sample_ratio
 from domain.outcomes import judging
 from domain.outcomes.cells import Cell, arm_of, merged
-from domain.outcomes.comparing import Compared, Quantile, compare, compare_quantiles, theta_of, value_of
+from domain.outcomes.comparing import (
+    Compared,
+    compare,
+    compare_quantiles,
+    compare_within_splits,
+    theta_of,
+    value_of,
+)
 from domain.outcomes.inputs import Inputs
 from domain.outcomes.needing import still_needed
+from domain.outcomes.splits import within_splits
 
 ENGINE_VERSION: Final = "1"
 
@@ -91,10 +100,14 @@ def _metric(inputs: Inputs, cells: Sequence[Cell | None], place: int) -> _Measur
     if metric.kind is MetricKind.QUANTILE:
         found = [inputs.quantiles.get((place, arm)) for arm in range(len(cells))]
         pairs = [_compared_quantiles(metric, found[0], one, inputs) for one in found[1:]]
-        return _Measured(metric, [None if one is None else one.value for one in found], units, pairs, nothing)
+        return _Measured(metric, [None if one is None else one.q for one in found], units, pairs, nothing)
     arms = [_arm(cell, place) for cell in cells]
     rest = [arm for arm in arms[1:] if arm is not None]
     control = arms[0]
+    within = within_splits(inputs, place)
+    if within is not None:
+        compared = [compare_within_splits(metric, within[0], one, analysis) for one in within[1:]]
+        return _Measured(metric, [one.mean for one in within], units, compared, nothing)
     values = [None if arm is None else value_of(metric, arm) for arm in arms]
     if control is None or not rest:
         return _Measured(metric, values, units, [None] * (len(cells) - 1), nothing)
@@ -112,7 +125,7 @@ def _arm(cell: Cell | None, place: int) -> Arm | None:
 
 
 def _compared_quantiles(
-    metric: Metric, control: Quantile | None, other: Quantile | None, inputs: Inputs
+    metric: Metric, control: SampleQuantile | None, other: SampleQuantile | None, inputs: Inputs
 ) -> Compared | None:
     if control is None or other is None:
         return None
@@ -218,6 +231,6 @@ def _signed(interval: Interval, sign: float) -> Interval:
     return interval if sign > 0 else Interval(-interval.high, -interval.low)
 
 
-def quantile_of(units: int, value: int, low: int, high: int) -> Quantile:
+def quantile_of(units: int, value: int, low: int, high: int) -> SampleQuantile:
     """A quantile from order statistics in whole millionths."""
-    return Quantile(units, value / MILLIONTHS, low / MILLIONTHS, high / MILLIONTHS)
+    return SampleQuantile(units, value / MILLIONTHS, low / MILLIONTHS, high / MILLIONTHS)

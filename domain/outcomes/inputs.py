@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Self
 
 from domain.experiments.plan import ExperimentPlan
+from domain.experiments.quantiles import SampleQuantile
 from domain.outcomes.cells import Cell, Place
-from domain.outcomes.comparing import Quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Inputs:
     at: datetime
     weights: Mapping[str, Sequence[float]]
     cells: Sequence[Cell]
-    quantiles: Mapping[tuple[int, int], Quantile] = field(default_factory=dict)
+    quantiles: Mapping[tuple[int, int], SampleQuantile] = field(default_factory=dict)
 
     @property
     def phase(self) -> int:
@@ -69,9 +69,7 @@ class Inputs:
             "at": self.at.isoformat(),
             "weights": {version: list(weights) for version, weights in self.weights.items()},
             "cells": [[*cell.place, cell.units, cell.multiples, list(map(str, cell.sums))] for cell in self.cells],
-            "quantiles": [
-                [*place, one.units, one.value, one.low, one.high] for place, one in sorted(self.quantiles.items())
-            ],
+            "quantiles": [[*place, one.n, one.q, one.lo, one.hi] for place, one in sorted(self.quantiles.items())],
         }
 
     @classmethod
@@ -83,5 +81,5 @@ class Inputs:
             at=datetime.fromisoformat(kept["at"]),
             weights=kept["weights"],
             cells=[Cell(Place(*one[:3]), one[3], one[4], tuple(map(int, one[5]))) for one in kept["cells"]],
-            quantiles={(one[0], one[1]): Quantile(*one[2:]) for one in kept["quantiles"]},
+            quantiles={(one[0], one[1]): SampleQuantile(*one[2:]) for one in kept["quantiles"]},
         )

@@ -10,17 +10,19 @@ import structlog
 
 from domain.clock import Clock
 from domain.errors import NotFound
-from domain.experiments.allocation import ArmOutcome, reallocate
-from domain.experiments.metrics import MILLIONTHS, MetricKind
+from domain.experiments.allocation import reallocate
+from domain.experiments.metrics import MetricKind
 from domain.experiments.model import Policy, Status, Test, TestId
 from domain.experiments.plan import BANDITS
+from domain.experiments.quantiles import SampleQuantile
 from domain.ids import TenantId
-from domain.outcomes.cells import SUMS, Cell, merged
-from domain.outcomes.comparing import Quantile, quantile_places
+from domain.outcomes.cells import Cell
+from domain.outcomes.comparing import quantile_places
 from domain.outcomes.evaluating import ENGINE_VERSION, evaluate, quantile_of
 from domain.outcomes.inputs import Inputs
 from domain.outcomes.model import Evaluation, OrderStatistic
 from domain.outcomes.proposing import SplitValue, split_value
+from domain.outcomes.splits import earned
 from domain.realtime.model import UpdateKind
 
 BATCH: Final = 1000
@@ -183,13 +185,13 @@ class OutcomeService:
             cells=await self._store.cells(test),
         )
 
-    async def _quantiles(self, test: Test, inputs: Inputs) -> Mapping[tuple[int, int], Quantile]:
-        found: dict[tuple[int, int], Quantile] = {}
+    async def _quantiles(self, test: Test, inputs: Inputs) -> Mapping[tuple[int, int], SampleQuantile]:
+        found: dict[tuple[int, int], SampleQuantile] = {}
         for place, metric in enumerate(test.plan.metrics):
             for arm in range(len(test.plan.variations)) if metric.quantile is not None else ():
                 units = sum(cell.units for cell in inputs.of(inputs.phase, arm))
-                if units and metric.quantile is not None:
-                    wanted = quantile_places(units, metric.quantile)
+                wanted = None if metric.quantile is None or not units else quantile_places(units, metric.quantile)
+                if wanted is not None:
                     rows = dict(await self._store.order(test, inputs.phase, arm, place, wanted))
                     if all(at in rows for at in wanted):
                         found[place, arm] = quantile_of(units, *(rows[at] for at in wanted))
@@ -201,7 +203,7 @@ class OutcomeService:
         assert policy is not None  # noqa: S101  # what runs has one
         cells = [cell for cell in await self._store.cells(test) if cell.place.phase == policy.phase]
         used = [place for place, weight in enumerate(policy.weights) if weight > 0]
-        arms = [_earned([cell for cell in cells if cell.place.variation == place], test) for place in used]
+        arms = [earned([cell for cell in cells if cell.place.variation == place], 0) for place in used]
         rate, less = metric.kind is MetricKind.PROPORTION, metric.better == "less"
         name, floor = test.plan.allocation.policy.value, test.plan.allocation.floor
         split = reallocate(name, arms, floor, rate=rate, less=less)
@@ -220,12 +222,3 @@ class OutcomeService:
     async def _announce(self, test: Test) -> None:
         body: dict[str, Any] = {"experimentId": str(test.test_id)}
         await self._announcer.tell_tenant(test.tenant, UpdateKind.EXPERIMENT_UPDATED, orjson.dumps(body))
-
-
-def _earned(cells: Sequence[Cell], test: Test) -> ArmOutcome:
-    """What an arm earned of the primary metric."""
-    cell = merged(cells, len(test.plan.metrics))
-    if cell is None:
-        return ArmOutcome(0, 0.0, 0.0)
-    total, squares = cell.sums[SUMS.index("y")], cell.sums[SUMS.index("yy")]
-    return ArmOutcome(cell.units, total / MILLIONTHS, squares / MILLIONTHS**2)

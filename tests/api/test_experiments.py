@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -184,6 +185,8 @@ async def test_metrics_count_what_people_do_after_their_exposure(
         inside = [name for name in names if has[name] == key]
         assert told["signup"][key] == pytest.approx(sum(name in signed for name in inside) / len(inside))
         assert told["spent"][key] == pytest.approx(sum(paid.get(name, 0.0) for name in inside) / len(inside))
+        in_order = sorted(paid.get(name, 0.0) for name in inside)
+        assert told["median_spent"][key] == in_order[ceil(len(in_order) / 2) - 1]
     [compared] = live["metrics"][0]["comparisons"]
     assert compared["difference"] == pytest.approx(told["signup"]["green"] - told["signup"]["control"])
     assert compared["sequential"]["low"] < compared["fixed"]["low"] < compared["fixed"]["high"]

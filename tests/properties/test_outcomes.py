@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.experiments.plan import ExperimentPlan
+from domain.experiments.metrics import Metric
+from domain.experiments.plan import Allocation, AllocationPolicy, ExperimentPlan
 from domain.outcomes.cells import Cell, Place, Unit, arm_of, changed, merged, sums_of
 from domain.outcomes.evaluating import evaluate
 from domain.outcomes.inputs import Inputs
@@ -110,3 +111,27 @@ def test_sequential_intervals_hold_the_fixed_ones_and_agree_with_their_p(people:
                 outside = one["sequential"]["low"] > 0 or one["sequential"]["high"] < 0
                 assert outside == (one["sequential"]["p"] < 0.05)
                 assert 0 <= one["bayesian"]["chanceToWin"] <= 1
+
+
+def test_a_bandit_is_judged_within_its_splits() -> None:
+    """The rates of both arms double at noon, when one of them is shown more; plain means would call it better."""
+    plan = PLAN.model_copy(
+        update={
+            "variations": PLAN.variations[:2],
+            "metrics": (Metric.model_validate({"key": "did", "kind": "proportion", "source": {"goals": ["paid"]}}),),
+            "guardrails": (),
+            "allocation": Allocation(policy=AllocationPolicy.THOMPSON),
+        }
+    )
+    shown = [("1.0", 0, 500, 50), ("1.0", 1, 500, 50), ("1.1", 0, 100, 20), ("1.1", 1, 900, 180)]
+    cells = [
+        Cell(Place(1, version, arm), n, 0, (did * 10**6, 0, 0, 0, did * 10**12, *[0] * 9))
+        for version, arm, n, did in shown
+    ]
+    weights = {"1.0": [0.5, 0.5], "1.1": [0.1, 0.9]}
+    judged = evaluate(Inputs(plan, BEGUN, BEGUN + timedelta(days=9), weights, cells))
+    [one] = judged["metrics"][0]["comparisons"]
+    assert abs(one["difference"]) < 1e-12
+    assert (one["fixed"]["p"], judged["adaptive"]) == (1.0, True)
+    fixed = evaluate(Inputs(plan.model_copy(update={"allocation": Allocation()}), BEGUN, BEGUN, weights, cells))
+    assert fixed["metrics"][0]["comparisons"][0]["difference"] > 0.04

@@ -1,0 +1,48 @@
+"""A bandit's arms, by what came of each of its splits: plain means would compare the hours in which arms were shown."""
+
+from collections.abc import Sequence
+
+from domain.errors import ValidationFailed
+from domain.experiments.allocation import ArmOutcome
+from domain.experiments.effects import Estimate
+from domain.experiments.metrics import MILLIONTHS, MetricKind
+from domain.experiments.plan import BANDITS
+from domain.experiments.stratification import over_versions
+from domain.outcomes.cells import SUMS, Cell
+from domain.outcomes.inputs import Inputs
+
+
+def within_splits(inputs: Inputs, place: int) -> list[Estimate] | None:
+    """The mean of each variation in the latest phase, taken within each split; None where that is not called for.
+
+    It is called for where a bandit moved the traffic, for proportions and means, once every variation was shown often
+    enough.
+    """
+    plan = inputs.plan
+    kinds = (MetricKind.PROPORTION, MetricKind.MEAN)
+    if plan.allocation.policy not in BANDITS or plan.metrics[place].kind not in kinds:
+        return None
+    arms = range(len(plan.variations))
+    found = {(c.place.policy_version, c.place.variation): c for c in inputs.cells if c.place.phase == inputs.phase}
+    splits = sorted({version for version, _ in found}, key=lambda version: int(version.partition(".")[2]))
+    try:
+        return over_versions([[outcome_of(found.get((split, arm)), place) for arm in arms] for split in splits])
+    except ValidationFailed:
+        return None
+
+
+def outcome_of(cell: Cell | None, place: int) -> ArmOutcome:
+    """What the units of a cell earned of a metric."""
+    if cell is None:
+        return ArmOutcome(0, 0.0, 0.0)
+    part = cell.sums[len(SUMS) * place : len(SUMS) * (place + 1)]
+    total, squares = part[SUMS.index("y")], part[SUMS.index("yy")]
+    return ArmOutcome(cell.units, total / MILLIONTHS, squares / MILLIONTHS**2)
+
+
+def earned(cells: Sequence[Cell], place: int) -> ArmOutcome:
+    """What the units of several cells of one variation earned together."""
+    total = ArmOutcome(0, 0.0, 0.0)
+    for cell in cells:
+        total += outcome_of(cell, place)
+    return total
