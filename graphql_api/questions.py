@@ -23,7 +23,7 @@ class TrendingItem:
     kind: ItemKind = strawberry.field(description="What sort of thing it is.")
     title: str = strawberry.field(description="What people call it.")
     people: float = strawberry.field(
-        description="Who took to it lately, earlier ones counting less; five or more people."
+        description="How many took to it lately, earlier ones counting less; in steps of five, and never fewer."
     )
     lift: float = strawberry.field(description="How many times what is usual for it.")
 

@@ -213,12 +213,15 @@ def _summaries(loaded: LoadedModel, catalog: CatalogSnapshot) -> Iterable[Segmen
     shown[shown] = ~catalog.sensitive[places[shown]]
     rows, liked = places[shown], segments.favourites[:, shown].astype(np.float64)
     facets, members = _facets(catalog, rows)
-    by_facet = np.array([np.bincount(members[1], row[members[0]], len(facets)) for row in liked], dtype=np.float64)
+    # A person may have liked many things of one kind: what few took to says nothing of many.
+    shared = np.where(liked >= FEWEST_PEOPLE, liked, 0.0)
+    by_facet = np.array([np.bincount(members[1], row[members[0]], len(facets)) for row in shared], dtype=np.float64)
+    hidden = hidden_cells(segments.sizes.tolist())
     for number, people in enumerate(segments.sizes.tolist()):
         items = tuple(catalog.item_ids[rows[place]] for place in _typical(liked, number))
         tags = tuple(facets[place] for place in _typical(by_facet, number))
         title = catalog.titles[catalog.rows[items[0]]] if items else ""
-        told = people >= FEWEST_PEOPLE
+        told = number not in hidden
         yield SegmentSummary(
             segment=number,
             label=(" & ".join(tags[:2]) or title) if told else "",
@@ -226,6 +229,21 @@ def _summaries(loaded: LoadedModel, catalog: CatalogSnapshot) -> Iterable[Segmen
             items=items if told else (),
             tags=tags if told else (),
         )
+
+
+def hidden_cells(sizes: Sequence[int]) -> frozenset[int]:
+    """The cells of a table that are not told, so that nobody finds a small one by taking the others from a known sum.
+
+    Those under five people; and, if there are any, the smallest others until at least two are hidden that hold at
+    least five people together (complementary suppression: Willenborg and de Waal, 2001).
+    """
+    hidden = {place for place, size in enumerate(sizes) if size < FEWEST_PEOPLE}
+    others = sorted(set(range(len(sizes))) - hidden, key=lambda place: sizes[place])
+    for place in others if hidden else ():
+        if len(hidden) > 1 and sum(sizes[one] for one in hidden) >= FEWEST_PEOPLE:
+            break
+        hidden.add(place)
+    return frozenset(hidden)
 
 
 def _facets(
