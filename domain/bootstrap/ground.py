@@ -16,6 +16,8 @@ from domain.catalog.service import CatalogService
 from domain.catalog.store import PostgresCatalogStore
 from domain.clock import Clock
 from domain.ids import SubjectId, TenantId
+from domain.keyring.service import KeyRotation
+from domain.keyring.store import RotatedVault
 from domain.limiting.metrics import LimitMetrics
 from domain.limiting.model import CallLimits
 from domain.limiting.service import RateLimiter
@@ -32,7 +34,7 @@ from domain.privacy.keys import LocalKeyManagement
 from domain.privacy.model import PrivacyLevel
 from domain.privacy.receipts import PrivacyPolicy
 from domain.privacy.service import PrivacyService
-from domain.privacy.store import PostgresDirectory, PostgresPrivacyStore, PostgresVault
+from domain.privacy.store import PostgresDirectory, PostgresPrivacyStore
 from domain.realtime.bus import Bus
 from domain.realtime.metrics import RealtimeMetrics
 from domain.realtime.service import OutboxPublisher
@@ -59,6 +61,7 @@ class Ground:
     publisher: OutboxPublisher
     directory: SubjectDirectory
     keys: DataKeys
+    rotation: KeyRotation
     privacy: PrivacyService
     catalog: CatalogService
     models: ModelRegistry
@@ -76,7 +79,8 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
     stack.push_async_callback(redis.close)
     outbox, streams, metrics = Outbox(database, clock), RedisStreams(redis), RealtimeMetrics(registry)
     publisher = OutboxPublisher(outbox, streams, metrics)
-    keys = DataKeys(PostgresVault(vault), _key_management(settings), clock)
+    wrapping, wrapped = _key_management(settings), RotatedVault(vault)
+    keys = DataKeys(wrapped, wrapping, clock)
     policy, hashing = _policy(settings), derived(settings, "identity hash")
     directory = SubjectDirectory(PostgresDirectory(database), keys, hashing, clock, policy.beginning)
     bus = _bus(settings, redis, streams, outbox, keys, metrics)
@@ -94,6 +98,7 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
         publisher=publisher,
         directory=directory,
         keys=keys,
+        rotation=KeyRotation(wrapped, wrapping),
         privacy=PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy),
         catalog=CatalogService(PostgresCatalogStore(database, clock), clock),
         models=_models(settings, database, publisher, registry, clock),

@@ -10,6 +10,7 @@ from domain.exports.store import PostgresExports
 from domain.ids import TenantId
 from domain.jobs.model import JobKind
 from domain.jobs.service import JobQueue
+from domain.keyring.service import KeyRotation
 from domain.privacy.inventory import DATA_MAP
 from domain.profiles.service import Learn
 from domain.retention.service import RetentionService
@@ -41,6 +42,7 @@ class Righting:
     rights: RightsService
     exports: ExportService
     retention: RetentionService
+    rotation: KeyRotation
 
 
 def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
@@ -58,4 +60,4 @@ def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
     rights = RightsService(store, runners, journal, ground.directory, work, signer.public_key, ground.clock)
     aging = PostgresRetention(ground.database, ground.outbox, DATA_MAP, ground.clock)
     retention = RetentionService(aging, learn_from, jobs, ground.publisher, ground.clock)
-    return Righting(rights=rights, exports=exports, retention=retention)
+    return Righting(rights=rights, exports=exports, retention=retention, rotation=ground.rotation)

@@ -67,14 +67,23 @@ class LocalKeyManagement:
     Their text form is one `id base64` pair a line (in an environment variable, pairs may also be parted by commas),
     oldest first; lines that start with `#` are comments.
 
+    Keys from a file follow it: what another process added to it is used from then on to wrap, and found when it is
+    needed to unwrap, so that a rotation needs no restart.
+
     Args:
         keys: key-encryption keys by id, 32 bytes each, oldest first.
+        path: the file that they come from, if they do.
 
     Raises:
         KeysUnusable: there is no key, or a key has another length.
     """
 
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
+    def __init__(self, keys: Mapping[str, bytes], path: Path | None = None) -> None:
+        self.path = path
+        self._read_at = None if path is None else _state(path)
+        self._hold(keys)
+
+    def _hold(self, keys: Mapping[str, bytes]) -> None:
         if not keys:
             raise KeysUnusable("There is no key-encryption key.")
         if any(len(key) != KEY_BYTES for key in keys.values()):
@@ -99,21 +108,43 @@ class LocalKeyManagement:
         try:
             if not path.exists():
                 _create(path)
-            return cls(_parse(_read_private(path).splitlines()))
+            return cls(_parse(_read_private(path).splitlines()), path)
         except OSError as error:
             raise KeysUnusable(f"The key file {path} cannot be used: {error.strerror}.") from error
 
     async def wrap(self, subject: SubjectId, data_key: bytes) -> WrappedKey:
         """Wrap a 32-byte data key for `subject` under the newest key-encryption key."""
+        self.follow()
         sealed = self._sealers[self.newest_id].seal("data_keys", subject.hex, data_key)
         return WrappedKey(self.newest_id, sealed)
 
     async def unwrap(self, subject: SubjectId, key: WrappedKey) -> bytes:
         """The 32 bytes of the data key; raises `SealBroken` or `KeysUnusable`."""
+        if key.kek_id not in self._sealers:
+            self.follow()
         sealer = self._sealers.get(key.kek_id)
         if sealer is None:
             raise KeysUnusable("A stored key was wrapped by a key-encryption key that is not configured.")
         return sealer.open("data_keys", subject.hex, key.wrapped)
+
+    def follow(self) -> None:
+        """Take over what has changed in the file. Raises `KeysUnusable` if it cannot be read any more."""
+        if self.path is None or (state := _state(self.path)) == self._read_at:
+            return
+        self._hold(_parse(_read_private(self.path).splitlines()))
+        self._read_at = state
+
+
+def add_key(path: Path) -> None:
+    """Add a new key to a key file, which wraps from then on; the file is replaced whole. Raises `KeysUnusable`."""
+    _replace(path, f"{_read_private(path).rstrip()}\n{new_key_line()}\n")
+
+
+def keep_newest(path: Path) -> None:
+    """Take every key but the newest out of a key file; what they wrapped is lost. Raises `KeysUnusable`."""
+    lines = _read_private(path).splitlines()
+    newest = next(line for line in reversed(lines) if line.strip() and not line.startswith("#"))
+    _replace(path, "\n".join([*(line for line in lines if line.startswith("#")), newest]) + "\n")
 
 
 def new_key_line() -> str:
@@ -169,6 +200,31 @@ def _read_private(path: Path) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise KeysUnusable(f"The key file {path} is not text.") from None
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What differs once a file was replaced. Raises `KeysUnusable`."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise KeysUnusable(f"The key file {path} cannot be used: {error.strerror}.") from error
+    return found.st_ino, found.st_mtime_ns
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _KEY_FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise KeysUnusable(f"The key file {path} cannot be written: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _create(path: Path) -> None:

@@ -273,6 +273,7 @@ async def test_only_the_functions_reach_across_people_and_nobody_logs_in_as_thei
     assert {row["proname"] for row in definers} == {
         "lock_behavior_batch", "behavior_backlog", "claim_outbox", "lock_stale_units", "sum_units", "unit_order",
         "tenants_with_requests", "people_by_level",
+        "keys_wrapped_otherwise",
     }  # fmt: skip
     assert {row["owner"] for row in definers} == {"personalization_dispatcher"}
     assert {row["config"] for row in definers} == {"search_path=public, pg_temp"}

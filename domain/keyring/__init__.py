@@ -1,0 +1,1 @@
+"""Keeping the keys of keys: their rotation while everybody reads and writes."""
