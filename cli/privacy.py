@@ -13,6 +13,7 @@ import click
 from cli.installation import local_settings
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
+from cli.scrub import command as scrub
 from cli.servers import prepared
 from cli.verify_receipt import command as verify_receipt
 from domain.bootstrap import Services, open_services, open_worker
@@ -157,6 +158,7 @@ def show_receipt(request_id: UUID, tenant: TenantId, data_dir: Path | None) -> N
 
 
 command.add_command(verify_receipt)
+command.add_command(scrub)
 
 
 def _asked(data_dir: Path | None, question: Callable[[Services], Awaitable[T]], *, as_worker: bool = False) -> T:

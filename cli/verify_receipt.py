@@ -31,5 +31,5 @@ def command(files: tuple[Path, ...], public_key: str | None, as_json: bool) -> N
         return
     for receipt in receipts:
         rows = [[entry.get(column, "") for column in COLUMNS] for entry in receipt["reached"]]
-        title = f"Valid: receipt {receipt['number']} of {receipt['tenant']}, {receipt['kind']} at {receipt['erasedAt']}"
+        title = f"Valid: receipt {receipt['number']} of {receipt['tenant']}, {receipt['kind']}, {receipt['finishedAt']}"
         print_table(title, COLUMNS, rows)

@@ -57,7 +57,7 @@ def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
     eraser = Eraser(store, journal, ground.keys, caches, ground.publisher, signer, DATA_MAP, ground.clock)
     work = _PrivacyWork(jobs)
     runners: dict[RequestKind, Runner] = {RequestKind.ERASURE: eraser, RequestKind.EXPORT: exports}
-    rights = RightsService(store, runners, journal, ground.directory, work, signer.public_key, ground.clock)
+    rights = RightsService(store, runners, journal, ground.directory, work, signer, ground.clock)
     aging = PostgresRetention(ground.database, ground.outbox, DATA_MAP, ground.clock)
     retention = RetentionService(aging, learn_from, jobs, ground.publisher, ground.clock)
     return Righting(rights=rights, exports=exports, retention=retention, rotation=ground.rotation)

@@ -5,7 +5,7 @@ the same steps. Two that work on one request take each step once between them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID, uuid4
@@ -13,11 +13,13 @@ from uuid import UUID, uuid4
 import structlog
 
 from domain.clock import Clock
+from domain.erasure.model import Reached
 from domain.errors import DomainError, NotFound, Unavailable
 from domain.ids import TenantId, UserId
 from domain.rights.erasure import Overtaken, Report
 from domain.rights.journal import Journal
 from domain.rights.model import PrivacyRequest, RequestKind, RequestState, Tombstone
+from domain.rights.signing import FORMAT, ReceiptSigner
 
 MOST_REQUESTS: Final = 100
 AT_A_TIME: Final = 20
@@ -64,6 +66,10 @@ class RequestStore(Protocol):
         """Every signed receipt, in the order of their numbers."""
         ...
 
+    async def add_receipt(self, tenant: TenantId, request_id: UUID, written: Callable[[int, str | None], str]) -> str:
+        """Keep the receipt that `written` makes of its number and the hash of the one before."""
+        ...
+
     async def known(self, tenant: TenantId, request_ids: Sequence[UUID]) -> set[UUID]:
         """Those of these requests whose rows have been deleted."""
         ...
@@ -107,7 +113,7 @@ class RightsService:
         journal: Journal,
         directory: Directory,
         work: Work,
-        public_key: str,
+        signer: ReceiptSigner,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -116,7 +122,8 @@ class RightsService:
         self._directory = directory
         self._work = work
         self._clock = clock
-        self.public_key: Final = public_key
+        self._signer = signer
+        self.public_key: Final = signer.public_key
         self._replaying = asyncio.Lock()
         self._replayed = False
 
@@ -217,6 +224,18 @@ class RightsService:
     async def receipts(self, tenant: TenantId) -> list[str]:
         """Every receipt of a tenant, in order: each names the one before it."""
         return await self._store.receipts(tenant)
+
+    async def note_physical(self, tenant: TenantId, reached: Sequence[Reached]) -> str:
+        """Add a receipt of what a physical step reached for every erasure before it; the receipt."""
+        now = self._clock.now()
+
+        def written(number: int, previous: str | None) -> str:
+            told = {"kind": "physical", "number": number, "previous": previous, "finishedAt": now.isoformat()}
+            return self._signer.signed(
+                {"format": FORMAT, "tenant": tenant, **told, "reached": [entry.as_json() for entry in reached]}
+            )
+
+        return await self._store.add_receipt(tenant, uuid4(), written)
 
     async def replay(self) -> int:
         """Erase again what an older backup brought back, once a process; how many erasures that were.

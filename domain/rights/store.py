@@ -61,6 +61,14 @@ _TRAINED = """
     SELECT version FROM ml_models
     WHERE tenant_id = $1 AND trained_at >= $2 AND trained_at <= $3 AND artifact IS NOT NULL ORDER BY trained_at"""
 
+_ERASED = """
+    SELECT request_id FROM privacy_requests
+    WHERE tenant_id = $1 AND request_id = ANY($2::uuid[]) AND erased_at IS NOT NULL"""
+
+_WAITING = """
+    SELECT request_id FROM privacy_requests
+    WHERE tenant_id = $1 AND state IN ('waiting', 'running') AND retry_at <= $2 ORDER BY requested_at LIMIT $3"""
+
 _LAST_RECEIPT = "SELECT number, document FROM privacy_receipts WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1"
 
 _DONE = """
@@ -109,13 +117,7 @@ class PostgresRights:
     async def waiting(self, tenant: TenantId, now: datetime, limit: int) -> list[UUID]:
         """Requests that should be worked on now, the oldest first."""
         async with self._database.transaction(tenant) as tx:
-            rows = await tx.rows(
-                "SELECT request_id FROM privacy_requests WHERE tenant_id = $1 AND state IN ('waiting', 'running') "
-                "AND retry_at <= $2 ORDER BY requested_at LIMIT $3",
-                tenant,
-                now,
-                limit,
-            )
+            rows = await tx.rows(_WAITING, tenant, now, limit)
         return [row["request_id"] for row in rows]
 
     async def tenants_waiting(self, now: datetime) -> list[TenantId]:
@@ -174,18 +176,13 @@ class PostgresRights:
     ) -> PrivacyRequest:
         """Keep the receipt that `written` makes of its number and the hash of the one before; the request is done."""
         async with self._database.transaction(tenant) as tx:
-            await tx.rows(_TAKE_TURNS, tenant)
-            last = await tx.row(_LAST_RECEIPT, tenant)
-            number, previous = (1, None) if last is None else (last["number"] + 1, digest(last["document"]))
-            await tx.execute(
-                "INSERT INTO privacy_receipts (tenant_id, number, request_id, document) VALUES ($1, $2, $3, $4) "
-                "ON CONFLICT (tenant_id, request_id) DO NOTHING",
-                tenant,
-                number,
-                request_id,
-                written(number, previous),
-            )
+            await _added(tx, tenant, request_id, written)
             return await done(tx, tenant, request_id, at)
+
+    async def add_receipt(self, tenant: TenantId, request_id: UUID, written: Callable[[int, str | None], str]) -> str:
+        """Keep the receipt that `written` makes of its number and the hash of the one before."""
+        async with self._database.transaction(tenant) as tx:
+            return await _added(tx, tenant, request_id, written)
 
     async def receipt(self, tenant: TenantId, request_id: UUID) -> str | None:
         """The signed receipt of a request."""
@@ -204,21 +201,30 @@ class PostgresRights:
     async def known(self, tenant: TenantId, request_ids: Sequence[UUID]) -> set[UUID]:
         """Those of these requests whose rows have been deleted."""
         async with self._database.transaction(tenant) as tx:
-            rows = await tx.rows(
-                "SELECT request_id FROM privacy_requests "
-                "WHERE tenant_id = $1 AND request_id = ANY($2::uuid[]) AND erased_at IS NOT NULL",
-                tenant,
-                list(request_ids),
-            )
+            rows = await tx.rows(_ERASED, tenant, list(request_ids))
         return {row["request_id"] for row in rows}
 
     async def restore(self, tombstone: Tombstone, now: datetime) -> None:
         """Keep the request of a tombstone again, as one whose people are found."""
-        subjects = list(tombstone.subjects)
         asked = (tombstone.tenant, tombstone.identity_hash, tombstone.request_id)
         async with self._database.transaction(tombstone.tenant) as tx:
             await tx.execute(_OVERTAKE, *asked, now)
-            await tx.execute(_RESTORE, *asked, now, tombstone.erased_at, subjects)
+            await tx.execute(_RESTORE, *asked, now, tombstone.erased_at, list(tombstone.subjects))
+
+
+async def _added(tx: Transaction, tenant: TenantId, request_id: UUID, written: Callable[[int, str | None], str]) -> str:
+    await tx.rows(_TAKE_TURNS, tenant)
+    last = await tx.row(_LAST_RECEIPT, tenant)
+    number, previous = (1, None) if last is None else (last["number"] + 1, digest(last["document"]))
+    await tx.execute(
+        "INSERT INTO privacy_receipts (tenant_id, number, request_id, document) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (tenant_id, request_id) DO NOTHING",
+        tenant,
+        number,
+        request_id,
+        document := written(number, previous),
+    )
+    return document
 
 
 async def done(tx: Transaction, tenant: TenantId, request_id: UUID, at: datetime) -> PrivacyRequest:
@@ -276,20 +282,19 @@ async def _reach(
     return _request(row)
 
 
+_AS_STORED: Final = (
+    "request_id", "requested_at", "attempts", "taught_since", "erased_at", "finished_at", "error"
+)  # fmt: skip
+
+
 def _request(row: asyncpg.Record) -> PrivacyRequest:
     return PrivacyRequest(
         tenant=TenantId(row["tenant_id"]),
-        request_id=row["request_id"],
         kind=RequestKind(row["kind"]),
         state=RequestState(row["state"]),
         identity_hash=bytes(row["identity_hash"]),
-        requested_at=row["requested_at"],
         subjects=tuple(SubjectId(subject) for subject in row["subjects"]),
         checkpoint=None if row["checkpoint"] is None else Checkpoint(row["checkpoint"]),
         evidence=orjson.loads(row["evidence"]),
-        attempts=row["attempts"],
-        taught_since=row["taught_since"],
-        erased_at=row["erased_at"],
-        finished_at=row["finished_at"],
-        error=row["error"],
+        **{name: row[name] for name in _AS_STORED},
     )

@@ -19,7 +19,7 @@ RECEIPT: dict[str, Any] = {
     "tenant": "demo",
     "number": 1,
     "previous": None,
-    "erasedAt": "2026-03-10T12:00:00+00:00",
+    "finishedAt": "2026-03-10T12:00:00+00:00",
     "reached": [{"store": "postgres", "name": "consents", "level": "logical", "count": 3, "detail": "früher – “so”"}],
 }
 

@@ -154,6 +154,14 @@ def running_postgres(data_dir: Path) -> PostgresAddress | None:
     return PostgresAddress(str((home / "run").resolve()), PORT, DATABASE, kept[OWNER])
 
 
+def repair_url(data_dir: Path) -> str:
+    """The URL of the superuser of the server that runs on `data_dir`, for repair; the service itself never uses it."""
+    home = data_dir.absolute().resolve() / NAME
+    kept = passwords(home / "passwords.json", SUPERUSER, OWNER)
+    address = PostgresAddress(str((home / "run").resolve()), PORT, DATABASE, kept[OWNER])
+    return address.url(SUPERUSER, kept[SUPERUSER])
+
+
 def _password_file(folder: Path, password: str, account: Account | None) -> Path:
     descriptor, name = tempfile.mkstemp(dir=folder)
     with os.fdopen(descriptor, "w") as file:
