@@ -8,7 +8,7 @@ UP_ARGS = $(if $(PORT),--port $(PORT)) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) 
 export PYTHON TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format client schema bench figures simulate audit drill-fresh-clone lock clean
+.PHONY: help run test check format client schema bench figures simulate audit drill-fresh-clone drill-sockets lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ audit: $(VENV)/.installed-dev ## Look up known vulnerabilities of the locked pac
 
 drill-fresh-clone: ## Clone into an empty folder, `make run`, ask, stop, look for leftovers
 	@python3 tests/drills/fresh_clone.py $(ARGS)
+
+drill-sockets: $(VENV)/.installed-dev ## Open 1,000 sockets, let 100 stall, watch the server's memory
+	@$(BIN)/pytest -q -m drill tests/drills/test_stalled_sockets.py $(ARGS)
 
 lock: ## Write constraints.txt anew from the newest packages that pyproject.toml allows
 	@.ci/lock

@@ -27,10 +27,13 @@ LEARNT = {"userId": ANNA, "actions": [{"type": "template_used", "feature": "mode
 
 
 @asynccontextmanager
-async def listener(address: str, authorization: str) -> AsyncIterator[ClientConnection]:
-    """A socket with small buffers that follows Anna."""
+async def listener(
+    address: str, authorization: str, buffer: int | None = SMALL_BUFFER
+) -> AsyncIterator[ClientConnection]:
+    """A socket that follows Anna, with so many bytes for what it has not read; None for as many as usual."""
     raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    if buffer is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     raw.setblocking(False)  # noqa: FBT003 - the name is positional
     host, port = address.split(":")
     await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
