@@ -1,7 +1,7 @@
 """The floors of durable events: rows inserted by `unnest`, without consent, order, versions or anybody being told.
 
-`KEYED` has the columns and the primary key of the service's log, without its further indexes, row-level security and
-sealed payloads; `PLAIN` is a heap of three columns.
+`floor_keyed` has the columns and the primary key of the service's log, without its further indexes, row-level security
+and sealed payloads; `floor_plain` is a heap of three columns.
 """
 
 from datetime import UTC, datetime
@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 PERSON: Final = UUID(int=1)
 
-KEYED: Final = """
-    CREATE TABLE floor_keyed (
+TABLES: Final = """
+    CREATE TABLE IF NOT EXISTS floor_plain (user_id text, type text, item text, at timestamptz);
+    CREATE TABLE IF NOT EXISTS floor_keyed (
         subject_id uuid NOT NULL, event_id uuid NOT NULL, tenant_id text NOT NULL,
         seq bigint GENERATED ALWAYS AS IDENTITY, type text NOT NULL, item_id text, value real, session_id uuid,
         payload_sealed bytea, occurred_at timestamptz NOT NULL, received_at timestamptz NOT NULL,
@@ -22,7 +23,6 @@ INSERT_KEYED: Final = """
     SELECT 'bench', $1, $2::timestamptz, *
     FROM unnest($3::uuid[], $4::text[], $5::text[], $6::real[], $7::timestamptz[])"""
 
-PLAIN: Final = "CREATE TABLE floor_plain (user_id text, type text, item text, at timestamptz)"
 INSERT_PLAIN: Final = "INSERT INTO floor_plain SELECT *, now() FROM unnest($1::text[], $2::text[], $3::text[])"
 
 

@@ -4,8 +4,9 @@
 
 One server process each (ours as production runs it, the floors of `benchmarks.bare_http`), eight keep-alive connections
 from this process on the other core, each asking for a person of its own, so that no two share one look into the cache.
-Ours and floor are measured in turn. Ours runs with authentication, limits, metrics and logs on, and notes the exposure
-of every list that it serves in PostgreSQL; the floors write nothing, and compute in one thread.
+Ours and floor are measured in turns, and each figure is the median of five. Ours runs with authentication, limits,
+metrics and logs on, and notes the exposure of every list that it serves in PostgreSQL; the floors write nothing, and
+compute in one thread.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -48,6 +49,7 @@ from workers.training.interactions import TrainingSet
 from workers.training.trainer import train
 
 CONNECTIONS, ITEMS, ACTIONS, BATCH = 8, 2_000, 50, 100
+TURNS = 5
 PEOPLE = tuple(UserId(f"person-{number}") for number in range(CONNECTIONS))
 FIELDS = "itemId title score kind category position"
 QUERY = f"query Q($user: String!) {{ recommendations(userId: $user, first: 10) {{ edges {{ node {{ {FIELDS} }} }} }} }}"
@@ -142,17 +144,18 @@ def _told(person: UserId) -> dict[str, Any]:
 
 
 async def _compared(name: str, ours: Target, floor: Target, seconds: float) -> list[Figure]:
-    first, bare, second = (
-        await _loaded(ours, seconds / 2),
-        await _loaded(floor, seconds),
-        await _loaded(ours, seconds / 2),
-    )
-    rate = (first.rate + second.rate) / 2
+    """Ours and floor in turn, the median of each: whatever else the machine does for a while falls upon both."""
+    turns = [(await _loaded(ours, seconds / TURNS), await _loaded(floor, seconds / TURNS)) for _ in range(TURNS)]
+    found, bare = _median([mine for mine, _ in turns]), _median([other for _, other in turns])
     return [
-        Figure(name, "requests/s", rate, bare.rate, f"{CONNECTIONS} connections"),
-        Figure(f"{name}, p50", "ms", (first.p50 + second.p50) / 2, bare.p50),
-        Figure(f"{name}, p99", "ms", max(first.p99, second.p99), bare.p99),
+        Figure(name, "requests/s", found.rate, bare.rate, f"{CONNECTIONS} connections"),
+        Figure(f"{name}, p50", "ms", found.p50, bare.p50),
+        Figure(f"{name}, p99", "ms", found.p99, bare.p99),
     ]
+
+
+def _median(speeds: Sequence[Speed]) -> Speed:
+    return Speed(*(statistics.median(part) for part in zip(*map(astuple, speeds), strict=True)))
 
 
 async def _loaded(target: Target, seconds: float) -> Speed:
@@ -183,24 +186,25 @@ async def _send(port: int, request: bytes, seconds: float) -> list[float]:
 
 async def _events(settings: Settings, owner_url: str, manifest: Path, seconds: float) -> list[Figure]:
     """Durable events a second in calls of a hundred, beside the bare insertion of as many rows."""
+    part, name = seconds / TURNS, "durable events over HTTP, 100 a call, one user"
+    told, with_key, without = list[float](), list[float](), list[float]()
     async with _api(settings, manifest) as port:
-        path = "/api/personalization/learn-preferences"
-        ours = await _loaded(Target(port, path, _told, PEOPLE[:1]), seconds)
-    name, rate = "durable events over HTTP, 100 a call, one user", ours.rate * BATCH
-    keyed = await _inserted(owner_url, seconds, bare_events.KEYED, bare_events.INSERT_KEYED, bare_events.keyed_columns)
-    plain = await _inserted(owner_url, seconds, bare_events.PLAIN, bare_events.INSERT_PLAIN, bare_events.plain_columns)
+        target = Target(port, "/api/personalization/learn-preferences", _told, PEOPLE[:1])
+        for _ in range(TURNS):
+            told.append((await _loaded(target, part)).rate * BATCH)
+            with_key.append(await _inserted(owner_url, part, bare_events.INSERT_KEYED, bare_events.keyed_columns))
+            without.append(await _inserted(owner_url, part, bare_events.INSERT_PLAIN, bare_events.plain_columns))
+    rate, keyed, plain = map(statistics.median, (told, with_key, without))
     return [
         Figure(name, "events/s", rate, keyed, "floor: asyncpg `unnest` into the columns and primary key of the log"),
         Figure(f"{name}; floor without keys", "events/s", rate, plain, "floor: asyncpg `unnest` into three columns"),
     ]
 
 
-async def _inserted(
-    owner_url: str, seconds: float, table: str, insert: str, columns: Callable[[int], Sequence[object]]
-) -> float:
+async def _inserted(owner_url: str, seconds: float, insert: str, columns: Callable[[int], Sequence[object]]) -> float:
     """Rows a second over one connection, each batch committed by itself."""
     connection = await asyncpg.connect(owner_url)
-    await connection.execute(table)
+    await connection.execute(bare_events.TABLES)
     rows, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
         await connection.execute(insert, *columns(BATCH))
