@@ -75,6 +75,8 @@ register(
         "FIXED": "The weights as they were written.",
         "THOMPSON": "A bandit: each variation by its chance to be the best, every hour anew.",
         "UCB1": "A bandit: the variation with the highest index, every hour anew.",
+        "LINUCB": "A bandit that looks at the person's segment: the highest upper bound, every hour anew.",
+        "INVERSE_GAP": "A bandit that looks at the person's segment: the less one falls short, the more it gets.",
     },
 )
 register(

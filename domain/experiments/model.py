@@ -15,6 +15,9 @@ from domain.ids import TenantId
 TestId = NewType("TestId", UUID)
 
 
+NO_CONTEXT: Final = -1
+"""The segment of whoever is in none, or in an experiment that does not look at it."""
+
 FORCED_PHASE: Final = 0
 """Exposures of this phase are variations that were forced by hand; they are never counted."""
 
@@ -43,6 +46,7 @@ class Policy:
         coverage: the share of those meant that takes part.
         made_at: from when on it holds.
         reason: what it came from; of a bandit, the arms it saw.
+        by_context: segment -> the share of each variation for people in it; for all others `weights` hold.
     """
 
     phase: int
@@ -52,6 +56,11 @@ class Policy:
     coverage: float
     made_at: datetime
     reason: Mapping[str, Any] = field(default_factory=dict)
+    by_context: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+
+    def split(self, context: int) -> tuple[float, ...]:
+        """The share of each variation for somebody in a segment; `NO_CONTEXT` for none."""
+        return self.by_context.get(context, self.weights)
 
     @property
     def version(self) -> str:
@@ -91,15 +100,15 @@ class Test:
         """The place of a variation; None if there is no such one."""
         return next((place for place, one in enumerate(self.plan.variations) if one.key == key), None)
 
-    def definition(self) -> Experiment | None:
-        """What decides who gets which variation now; None before the start."""
+    def definition(self, context: int = NO_CONTEXT) -> Experiment | None:
+        """What decides who of a segment gets which variation now; None before the start."""
         if self.policy is None:
             return None
         group = self.plan.exclusion_group
         return Experiment(
             key=self.key,
             variations=tuple(range(len(self.plan.variations))),
-            weights=self.policy.weights,
+            weights=self.policy.split(context),
             coverage=self.policy.coverage,
             seed=self.policy.seed,
             namespace=None if group is None else Namespace(group.name, group.start, group.end),

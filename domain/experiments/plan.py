@@ -39,9 +39,13 @@ class AllocationPolicy(StrEnum):
     FIXED = "fixed"
     THOMPSON = "thompson"
     UCB1 = "ucb1"
+    LINUCB = "linucb"
+    INVERSE_GAP = "inverse_gap"
 
 
 BANDITS: Final = frozenset(AllocationPolicy) - {AllocationPolicy.FIXED}
+CONTEXTUAL: Final = frozenset({AllocationPolicy.LINUCB, AllocationPolicy.INVERSE_GAP})
+"""Bandits that look at the segment that a person is in."""
 
 
 class Variation(Written):

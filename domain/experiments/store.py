@@ -1,7 +1,7 @@
 """Experiments and their policies in Postgres; writers of one tenant take turns, so that ranges cannot overlap."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -12,6 +12,9 @@ from domain.experiments.plan import ExperimentPlan
 from domain.experiments.service import Change
 from domain.ids import TenantId
 from domain.storage.postgres import Database, Transaction
+
+BY_CONTEXT: Final = "byContext"
+"""Where the reason of a policy keeps its split for each segment."""
 
 _ENSURE_TENANT: Final = """
     INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $1, $2) ON CONFLICT DO NOTHING"""
@@ -126,7 +129,7 @@ async def _add_policy(tx: Transaction, test: Test, policy: Policy) -> None:
         policy.seed,
         list(policy.weights),
         policy.coverage,
-        orjson.dumps(dict(policy.reason)).decode(),
+        orjson.dumps({**policy.reason, **_contexts(policy)}).decode(),
         policy.made_at,
     )
 
@@ -146,7 +149,13 @@ def _test(tenant: TenantId, row: asyncpg.Record) -> Test:
     )
 
 
+def _contexts(policy: Policy) -> dict[str, Any]:
+    split = {str(context): list(weights) for context, weights in policy.by_context.items()}
+    return {BY_CONTEXT: split} if split else {}
+
+
 def _policy(row: asyncpg.Record) -> Policy:
+    reason = orjson.loads(row["reason"])
     return Policy(
         phase=row["phase"],
         number=row["number"],
@@ -154,5 +163,6 @@ def _policy(row: asyncpg.Record) -> Policy:
         weights=tuple(row["weights"]),
         coverage=row["coverage"],
         made_at=row["made_at"],
-        reason=orjson.loads(row["reason"]),
+        reason=reason,
+        by_context={int(context): tuple(split) for context, split in reason.get(BY_CONTEXT, {}).items()},
     )

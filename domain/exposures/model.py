@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from domain.experiments.model import Test, TestId
+from domain.experiments.model import NO_CONTEXT, Test, TestId
 
 CONTROL: Final = 0
 
@@ -37,6 +37,7 @@ class Exposure:
         variation: its place.
         policy_version: the policy that chose it.
         propensity: how likely that policy was to choose it for whoever takes part.
+        context: the segment that the policy looked at.
     """
 
     test_id: TestId
@@ -45,6 +46,7 @@ class Exposure:
     policy_version: str
     propensity: float
     exposed_at: datetime
+    context: int = NO_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Assigned:
         variation: its place; the control's for whoever takes no part.
         propensity: how likely they were to have it; None without taking part.
         exposed_at: when it was shown first; None if it was not yet.
+        context: the segment that was looked at.
     """
 
     test: Test
@@ -63,6 +66,7 @@ class Assigned:
     policy_version: str | None = None
     propensity: float | None = None
     exposed_at: datetime | None = None
+    context: int = NO_CONTEXT
 
     @property
     def takes_part(self) -> bool:
@@ -85,7 +89,8 @@ class Assigned:
         if not new or self.test.policy is None or self.policy_version is None or self.propensity is None:
             return None
         phase = self.test.policy.phase
-        return Exposure(self.test.test_id, phase, self.variation, self.policy_version, self.propensity, at)
+        noted = (self.policy_version, self.propensity, at, self.context)
+        return Exposure(self.test.test_id, phase, self.variation, *noted)
 
 
 @dataclass(frozen=True, slots=True)

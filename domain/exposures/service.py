@@ -11,7 +11,7 @@ from domain.clock import Clock
 from domain.errors import ConsentRequired, Unavailable, ValidationFailed
 from domain.experiments.levers import Area
 from domain.experiments.model import FORCED_PHASE, Test, TestBook, TestId
-from domain.exposures.choosing import choose
+from domain.exposures.choosing import choose, looks_at_segments
 from domain.exposures.model import CONTROL, Assigned, Exposure, Known, Reason
 from domain.exposures.steering import UNSTEERED, Steering
 from domain.ids import SubjectId, TenantId, UserId
@@ -182,7 +182,8 @@ class ExposureService:
     async def _known(self, subject: Subject, tests: Collection[Test]) -> Known:
         found = await self._store.exposures(subject.tenant, subject.subject_id)
         exposures = {(one.test_id, one.phase): one for one in found}
-        unmet = [test for test in tests if test.plan.condition and not _held(test, exposures)]
+        asks = [test for test in tests if test.plan.condition or looks_at_segments(test)]
+        unmet = [test for test in asks if not _held(test, exposures)]
         return Known(exposures, await self._traits.traits(subject) if unmet else {})
 
 

@@ -9,15 +9,16 @@ from domain.ids import EventId, SubjectId, TenantId
 from domain.storage.postgres import Database, Transaction
 
 _EXPOSURES: Final = """
-    SELECT test_id, phase, variation, policy_version, propensity, exposed_at FROM user_ab_tests
+    SELECT test_id, phase, variation, policy_version, propensity, exposed_at, context FROM user_ab_tests
     WHERE tenant_id = $1 AND subject_id = $2"""
 
 # Guarded by what the person agrees to at this moment, which may have changed since the answer was made.
 _NOTE: Final = """
     INSERT INTO user_ab_tests
-        (tenant_id, subject_id, test_id, phase, variation, policy_version, propensity, exposed_at)
+        (tenant_id, subject_id, test_id, phase, variation, policy_version, propensity, exposed_at, context)
     SELECT $1, $2, x.*
-    FROM unnest($3::uuid[], $4::integer[], $5::integer[], $6::text[], $7::float8[], $8::timestamptz[]) AS x,
+    FROM unnest($3::uuid[], $4::integer[], $5::integer[], $6::text[], $7::float8[], $8::timestamptz[],
+                $9::integer[]) AS x,
          subjects s
     WHERE s.tenant_id = $1 AND s.subject_id = $2 AND s.collects AND s.privacy_level <> 'strict'
       AND s.erased_at IS NULL
@@ -90,4 +91,5 @@ async def _note(tx: Transaction, tenant: TenantId, subject: SubjectId, exposures
         [one.policy_version for one in exposures],
         [one.propensity for one in exposures],
         [one.exposed_at for one in exposures],
+        [one.context for one in exposures],
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from domain.experiments.metrics import MILLIONTHS, Metric, MetricKind
+from domain.experiments.model import NO_CONTEXT
 from domain.experiments.moments import Arm, Moments
 
 NUMBERS: Final = ("y", "d", "x", "z")
@@ -26,6 +27,7 @@ class Place(NamedTuple):
     phase: int
     policy_version: str
     variation: int
+    context: int = NO_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Inputs:
         at: the moment that the evaluation stands for, or the end of the experiment if that was sooner.
         weights: policy version -> the share of each variation under it.
         cells: the sums.
+        contexts: policy version -> segment -> the share of each variation for people in it.
         quantiles: (metric, variation) -> what the order of units says, for the latest phase.
     """
 
@@ -29,6 +30,7 @@ class Inputs:
     weights: Mapping[str, Sequence[float]]
     cells: Sequence[Cell]
     quantiles: Mapping[tuple[int, int], SampleQuantile] = field(default_factory=dict)
+    contexts: Mapping[str, Mapping[int, Sequence[float]]] = field(default_factory=dict)
 
     @property
     def phase(self) -> int:
@@ -49,9 +51,14 @@ class Inputs:
         found = [0.0] * len(self.plan.variations)
         for cell in self.cells:
             if cell.place.phase == phase:
-                weights = self.weights[cell.place.policy_version]
-                found = [one + cell.units * weight for one, weight in zip(found, weights, strict=True)]
+                split = self.split(cell.place)
+                found = [one + cell.units * weight for one, weight in zip(found, split, strict=True)]
         return found
+
+    def split(self, place: Place) -> Sequence[float]:
+        """The share that each variation had for the people of a cell."""
+        version = place.policy_version
+        return self.contexts.get(version, {}).get(place.context, self.weights[version])
 
     def for_each_arm(self) -> Self:
         """The same with the level of one variation among several, after Bonferroni."""
@@ -68,6 +75,10 @@ class Inputs:
             "startedAt": self.started_at.isoformat(),
             "at": self.at.isoformat(),
             "weights": {version: list(weights) for version, weights in self.weights.items()},
+            "contexts": {
+                version: {str(context): list(split) for context, split in splits.items()}
+                for version, splits in self.contexts.items()
+            },
             "cells": [[*cell.place, cell.units, cell.multiples, list(map(str, cell.sums))] for cell in self.cells],
             "quantiles": [[*place, one.n, one.q, one.lo, one.hi] for place, one in sorted(self.quantiles.items())],
         }
@@ -80,6 +91,10 @@ class Inputs:
             started_at=datetime.fromisoformat(kept["startedAt"]),
             at=datetime.fromisoformat(kept["at"]),
             weights=kept["weights"],
-            cells=[Cell(Place(*one[:3]), one[3], one[4], tuple(map(int, one[5]))) for one in kept["cells"]],
+            contexts={
+                version: {int(context): split for context, split in splits.items()}
+                for version, splits in kept["contexts"].items()
+            },
+            cells=[Cell(Place(*one[:4]), one[4], one[5], tuple(map(int, one[6]))) for one in kept["cells"]],
             quantiles={(one[0], one[1]): SampleQuantile(*one[2:]) for one in kept["quantiles"]},
         )

@@ -84,7 +84,7 @@ def split_value(inputs: Inputs, split: Sequence[float]) -> SplitValue:
 
 
 def _part(inputs: Inputs, cell: Cell, split: Sequence[float]) -> _Part:
-    variation, chances = cell.place.variation, inputs.weights[cell.place.policy_version]
+    variation, chances = cell.place.variation, inputs.split(cell.place)
     chance = chances[variation] / fsum(chances)
     if chance <= 0.0:
         raise ValidationFailed("people were shown a variation without a share: their propensity is not known")

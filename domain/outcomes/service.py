@@ -10,8 +10,6 @@ import structlog
 
 from domain.clock import Clock
 from domain.errors import NotFound
-from domain.experiments.allocation import reallocate
-from domain.experiments.metrics import MetricKind
 from domain.experiments.model import Policy, Status, Test, TestId
 from domain.experiments.plan import BANDITS
 from domain.experiments.quantiles import SampleQuantile
@@ -22,7 +20,7 @@ from domain.outcomes.evaluating import ENGINE_VERSION, evaluate, quantile_of
 from domain.outcomes.inputs import Inputs
 from domain.outcomes.model import Evaluation, OrderStatistic
 from domain.outcomes.proposing import SplitValue, split_value
-from domain.outcomes.splits import earned
+from domain.outcomes.reallocation import reallocated
 from domain.realtime.model import UpdateKind
 
 BATCH: Final = 1000
@@ -183,6 +181,7 @@ class OutcomeService:
             at=min(at, test.stopped_at or at),
             weights={policy.version: policy.weights for policy in policies},
             cells=await self._store.cells(test),
+            contexts={policy.version: policy.by_context for policy in policies if policy.by_context},
         )
 
     async def _quantiles(self, test: Test, inputs: Inputs) -> Mapping[tuple[int, int], SampleQuantile]:
@@ -199,24 +198,10 @@ class OutcomeService:
 
     async def _reallocate(self, test: Test) -> None:
         """Let a bandit split the traffic anew by what its arms earned in this phase."""
-        policy, metric = test.policy, test.plan.metrics[0]
-        assert policy is not None  # noqa: S101  # what runs has one
-        cells = [cell for cell in await self._store.cells(test) if cell.place.phase == policy.phase]
-        used = [place for place, weight in enumerate(policy.weights) if weight > 0]
-        arms = [earned([cell for cell in cells if cell.place.variation == place], 0) for place in used]
-        rate, less = metric.kind is MetricKind.PROPORTION, metric.better == "less"
-        name, floor = test.plan.allocation.policy.value, test.plan.allocation.floor
-        split = reallocate(name, arms, floor, rate=rate, less=less)
-        if split is None:
+        found = reallocated(test, await self._store.cells(test), self._clock.now())
+        if found is None or test.policy is None:
             return
-        weights = [0.0] * len(policy.weights)
-        for place, weight in zip(used, split, strict=True):
-            weights[place] = weight
-        seen = [[arm.exposures, arm.total, arm.squares] for arm in arms]
-        reason = {"cause": name, "arms": seen}
-        now = self._clock.now()
-        found = replace(policy, number=policy.number + 1, weights=tuple(weights), made_at=now, reason=reason)
-        await self._tests.reallocate(test.tenant, test.test_id, policy.version, found)
+        await self._tests.reallocate(test.tenant, test.test_id, test.policy.version, found)
         log.info("traffic_reallocated", tenant=test.tenant, experiment=test.key, policy=found.version)
 
     async def _announce(self, test: Test) -> None:

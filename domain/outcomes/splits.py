@@ -6,6 +6,7 @@ from domain.errors import ValidationFailed
 from domain.experiments.allocation import ArmOutcome
 from domain.experiments.effects import Estimate
 from domain.experiments.metrics import MILLIONTHS, MetricKind
+from domain.experiments.model import NO_CONTEXT
 from domain.experiments.plan import BANDITS
 from domain.experiments.stratification import over_versions
 from domain.outcomes.cells import SUMS, Cell
@@ -15,26 +16,30 @@ from domain.outcomes.inputs import Inputs
 def within_splits(inputs: Inputs, place: int) -> list[Estimate] | None:
     """The mean of each variation in the latest phase, taken within each split; None where that is not called for.
 
-    It is called for where a bandit moved the traffic, for proportions and means, once every variation was shown often
-    enough.
+    It is called for where a bandit moved the traffic of everybody alike, for proportions and means, once every
+    variation was shown often enough.
     """
     plan = inputs.plan
     kinds = (MetricKind.PROPORTION, MetricKind.MEAN)
     if plan.allocation.policy not in BANDITS or plan.metrics[place].kind not in kinds:
         return None
     arms = range(len(plan.variations))
-    found = {(c.place.policy_version, c.place.variation): c for c in inputs.cells if c.place.phase == inputs.phase}
-    splits = sorted({version for version, _ in found}, key=lambda version: int(version.partition(".")[2]))
+    found = [cell for cell in inputs.cells if cell.place.phase == inputs.phase]
+    if any(cell.place.context != NO_CONTEXT for cell in found):
+        return None
+    splits = sorted({c.place.policy_version for c in found}, key=lambda version: int(version.partition(".")[2]))
     try:
-        return over_versions([[outcome_of(found.get((split, arm)), place) for arm in arms] for split in splits])
+        return over_versions([[earned(_of(found, split, arm), place) for arm in arms] for split in splits])
     except ValidationFailed:
         return None
 
 
-def outcome_of(cell: Cell | None, place: int) -> ArmOutcome:
+def _of(cells: Sequence[Cell], split: str, arm: int) -> list[Cell]:
+    return [cell for cell in cells if (cell.place.policy_version, cell.place.variation) == (split, arm)]
+
+
+def outcome_of(cell: Cell, place: int) -> ArmOutcome:
     """What the units of a cell earned of a metric."""
-    if cell is None:
-        return ArmOutcome(0, 0.0, 0.0)
     part = cell.sums[len(SUMS) * place : len(SUMS) * (place + 1)]
     total, squares = part[SUMS.index("y")], part[SUMS.index("yy")]
     return ArmOutcome(cell.units, total / MILLIONTHS, squares / MILLIONTHS**2)

@@ -19,7 +19,7 @@ from domain.storage.postgres import Database, Transaction
 _LOCK_TEST: Final = "SELECT pg_advisory_xact_lock(hashtextextended('count ' || $1::uuid::text, 0))"
 _LOCK_STALE: Final = "SELECT DISTINCT subject_id FROM lock_stale_units($1, $2, $3)"
 _UNITS: Final = """
-    SELECT subject_id, phase, policy_version, variation, multiple, counted FROM user_ab_tests
+    SELECT subject_id, phase, policy_version, variation, context, multiple, counted FROM user_ab_tests
     WHERE tenant_id = $1 AND test_id = $2 AND subject_id = ANY($3::uuid[]) AND stale AND phase > 0"""
 
 # A value counts in whole millionths, as a number of six digits: what is added later in another order is the same.
@@ -49,12 +49,12 @@ _KEEP: Final = """
     WHERE u.tenant_id = $1 AND u.test_id = $2 AND u.subject_id = x.subject_id AND u.phase = x.phase"""
 
 _CELLS: Final = """
-    SELECT phase, policy_version, variation, units, multiples, sums FROM ab_test_cells
-    WHERE tenant_id = $1 AND test_id = $2 ORDER BY phase, policy_version, variation"""
+    SELECT phase, policy_version, variation, context, units, multiples, sums FROM ab_test_cells
+    WHERE tenant_id = $1 AND test_id = $2 ORDER BY phase, policy_version, variation, context"""
 _WRITE_CELL: Final = """
-    INSERT INTO ab_test_cells (tenant_id, test_id, phase, policy_version, variation, units, multiples, sums)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (tenant_id, test_id, phase, policy_version, variation) DO UPDATE SET
+    INSERT INTO ab_test_cells (tenant_id, test_id, phase, policy_version, variation, context, units, multiples, sums)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (tenant_id, test_id, phase, policy_version, variation, context) DO UPDATE SET
         units = excluded.units, multiples = excluded.multiples, sums = excluded.sums"""
 _CLEAR_CELLS: Final = "DELETE FROM ab_test_cells WHERE tenant_id = $1 AND test_id = $2"
 _SUM_UNITS: Final = "SELECT * FROM sum_units($1, $2, $3, $4)"
@@ -161,7 +161,7 @@ async def _counted(tx: Transaction, test: Test, people: Sequence[SubjectId]) -> 
     come: list[Unit] = []
     kept: list[tuple[str, int, list[int]]] = []
     for row in units:
-        place = Place(row["phase"], row["policy_version"], row["variation"])
+        place = place_of(row)
         counted = counted_of(test.plan.metrics, doings.get((row["subject_id"], row["phase"]), {}))
         if row["counted"] is not None:
             gone.append(Unit(place, tuple(row["counted"]), row["multiple"]))
@@ -182,7 +182,7 @@ async def summed(tx: Transaction, test: Test) -> list[Cell]:
     for number, metric in enumerate(test.plan.metrics):
         shape = shape_of(metric)
         for row in await tx.rows(_SUM_UNITS, test.tenant, test.test_id, number, shape):
-            place = Place(row["phase"], row["policy_version"], row["variation"])
+            place = place_of(row)
             cell = found.setdefault(place, {"units": row["units"], "multiples": row["multiples"], "sums": {}})
             cell["sums"] |= {
                 (number, name): int(total or 0) for name, total in zip(SHAPES[shape], row["sums"], strict=True)
@@ -198,8 +198,13 @@ async def _cells(tx: Transaction, test: Test) -> list[Cell]:
     return [_cell(row) for row in await tx.rows(_CELLS, test.tenant, test.test_id)]
 
 
+def place_of(row: asyncpg.Record) -> Place:
+    """The cell that a row is, or belongs to."""
+    return Place(row["phase"], row["policy_version"], row["variation"], row["context"])
+
+
 def _cell(row: asyncpg.Record) -> Cell:
-    place = Place(row["phase"], row["policy_version"], row["variation"])
+    place = place_of(row)
     return Cell(place, row["units"], row["multiples"], tuple(map(int, row["sums"])))
 
 

@@ -49,6 +49,7 @@ class ExperimentCellRow(Model):
     phase = fields.IntField()
     policy_version = fields.TextField()
     variation = fields.IntField()
+    context = fields.IntField()
     units = fields.BigIntField()
     multiples = fields.BigIntField()
     sums = ArrayField(element_type="numeric")

@@ -234,6 +234,7 @@ class ExposureRow(Model):
     stale = fields.BooleanField()
     multiple = fields.BooleanField()
     counted = ArrayField(element_type="bigint", null=True)
+    context = fields.IntField()
 
     class Meta:
         table = "user_ab_tests"

@@ -19,7 +19,7 @@ QUERIES: dict[str, dict[str, int]] = {
     "experiments": {"experiments { edges { node { key } } }": 1},
     "experimentResults": {
         'experimentResults(experimentId: "$test") { phase }': 3,
-        'experimentResults(experimentId: "$test", live: true) { phase }': 5,
+        'experimentResults(experimentId: "$test", live: true) { phase }': 4,
     },
     "planExperiment": {"planExperiment(input: { mean: 0.1, effect: 0.1 }) { fixed }": 0},
     "assignment": {'assignment(userId: "$user", experimentKey: "buttons") { variation }': 2},
@@ -38,7 +38,7 @@ MUTATIONS: dict[str, tuple[str, int]] = {
     "exposeUser": ('userId: "$user", experimentKey: "buttons"', 2),
     "recordConversion": ('userId: "$user", goal: "signup", value: $n', 6),
 }
-SUBSCRIPTION = ('experimentResults(experimentId: "$test") { phase }', 5)
+SUBSCRIPTION = ('experimentResults(experimentId: "$test") { phase }', 4)
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ OTHERS: Final[tuple[Entry, ...]] = (
     other_table(
         "ab_test_cells",
         "What the people of each arm of an experiment did, in sums that are made anew without whoever is erased",
-        nobody="test_id phase policy_version variation units multiples sums",
+        nobody="test_id phase policy_version variation context units multiples sums",
     ),
     other_table(
         "ab_test_departures",

@@ -104,7 +104,7 @@ PEOPLE: Final[tuple[Entry, ...]] = (
         "user_ab_tests",
         "The variation of an experiment that a person saw first",
         dated_by="exposed_at",
-        experiment="test_id phase variation policy_version propensity exposed_at counted multiple",
+        experiment="test_id phase variation policy_version propensity exposed_at counted multiple context",
         technical="stale",
     ),
     person_table(
