@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Self
 
 import strawberry
-from strawberry.scalars import JSON
 
 from domain.experiments.model import Test
 from domain.outcomes import proposing
@@ -181,7 +180,6 @@ class ExperimentResults:
     erased_units: int = strawberry.field(
         description="People who were erased since the end, and are in these figures still."
     )
-    inputs: JSON = strawberry.field(description="Everything that it was computed from.")
 
     @classmethod
     def of(cls, test: Test, evaluation: Evaluation) -> Self:
@@ -204,7 +202,6 @@ class ExperimentResults:
                 reasons=decided["reasons"],
             ),
             erased_units=test.erased_units,
-            inputs=JSON(dict(evaluation.inputs)),
         )
 
 

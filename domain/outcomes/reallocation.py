@@ -67,7 +67,8 @@ def _by_segment(test: Test, of_arms: Sequence[Sequence[Cell]]) -> _Found | None:
         rewards = np.array([outcome.total for _, outcome in outcomes])
         units = np.array([outcome.exposures for _, outcome in outcomes], dtype=np.int64)
         arms.append(LinearArm.of(rows, rewards, units))
-        seen.append([[cell.place.context, cell.units, earned([cell], 0).total] for cell in cells])
+        total = earned(cells, 0)
+        seen.append([total.exposures, total.total, total.squares])
     asked = np.array([feature_of(context) for context in (NO_CONTEXT, *known)])
     splits = split_by_context(allocation.policy.value, arms, asked, allocation.floor, less=less)
     if splits is None:

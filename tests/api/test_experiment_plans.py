@@ -1,6 +1,5 @@
 """Plans that mean nothing, who may do what, and how many people an experiment needs."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,8 +12,12 @@ from tests.api.experiment_room import (
     CREATE,
     PLAN,
     act,
+    convert,
+    counted,
     create,
+    expose,
     judging,
+    results,
     started,
 )
 from tests.api.graphql_room import OWN, Graph, caller
@@ -26,12 +29,6 @@ PEOPLE = 60
 @pytest.fixture
 async def admin(room: RestRoom) -> Graph:
     return caller(room.app, room.tenant, "operator", Scope)
-
-
-@pytest.fixture
-async def worker(room: RestRoom) -> AsyncIterator[dict[str, Any]]:
-    async with judging(room) as context:
-        yield context
 
 
 async def people(room: RestRoom, count: int, prefix: str = "person") -> list[str]:
@@ -114,3 +111,19 @@ async def test_a_plan_says_how_many_people_are_needed(admin: Graph) -> None:
     mean = await admin.ask(ask, input={"mean": 10.0, "deviation": 20.0, "effect": 0.05})
     assert mean["fixed"] == pytest.approx(2 * 2 * (1.959964 + 0.841621) ** 2 * 400 / 0.25, rel=1e-3)
     assert await admin.code("{ planExperiment(input: { mean: 0, effect: 0.1 }) { fixed } }") == "VALIDATION"
+
+
+async def test_no_figure_is_told_of_fewer_than_five_people(admin: Graph, room: RestRoom) -> None:
+    experiment, inside = await started(admin), 0
+    async with judging(room) as worker:
+        for name in await people(room, PEOPLE):
+            if (await expose(admin, name))["variation"] == "green":
+                inside += 1
+                await convert(admin, name, "paid", 7.0)
+                await counted(worker)
+                [live] = await results(admin, experiment)
+                [spent] = [metric["arms"][1] for metric in live["metrics"] if metric["key"] == "spent"]
+                assert (spent["units"], spent["value"]) == (inside, None if inside < 5 else 7.0)
+            if inside == 5:
+                break
+    assert inside == 5
