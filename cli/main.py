@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("cli.keys", "Look after the key that wraps people's keys."),
     "verify-receipt": ("cli.verify_receipt", "Check signed receipts of erasures, without a service or a network."),
     "privacy": ("cli.privacy", "Show what is kept of people, and serve their rights."),
+    "audit-log": ("cli.audit_log", "Check that nobody changed what was noted of who did what."),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),
     "documents": ("cli.documents", "Make or check the manifest of trusted GraphQL documents."),

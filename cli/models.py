@@ -1,7 +1,6 @@
 """`personalization models`: which versions a tenant has, how each was judged, and which one serves."""
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -9,10 +8,11 @@ from typing import Any, Final, TypeVar
 import click
 
 from cli.installation import local_settings
+from cli.noting import note, operator
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table
 from cli.servers import prepared
-from domain.bootstrap import open_services
+from domain.bootstrap import Services, open_services
 from domain.ids import ModelVersion, TenantId
 from domain.models.model import ModelChange, ModelRecord
 from domain.models.service import ModelRegistry
@@ -101,7 +101,13 @@ def promote_model(tenant: TenantId, version: ModelVersion, reason: str, data_dir
     Example:
       personalization models promote 20261123T031500.250Z-1f0c2a9b --tenant demo --reason "seen by hand"
     """
-    record = _asked(data_dir, lambda models: models.promote(tenant, version, actor=operator(), reason=reason))
+
+    async def promoted(services: Services) -> ModelRecord:
+        record = await services.models.promote(tenant, version, actor=operator(), reason=reason)
+        await note(services, tenant, "promoteModel", concerned=version)
+        return record
+
+    record = _done(data_dir, promoted)
     _print_served(tenant, record, as_json)
 
 
@@ -119,7 +125,13 @@ def roll_back_model(tenant: TenantId, expected: str | None, reason: str, data_di
       personalization models rollback --tenant demo --reason "clicks fell"
     """
     meant = None if expected is None else ModelVersion(expected)
-    record = _asked(data_dir, lambda models: models.roll_back(tenant, actor=operator(), reason=reason, expected=meant))
+
+    async def rolled_back(services: Services) -> ModelRecord:
+        record = await services.models.roll_back(tenant, actor=operator(), reason=reason, expected=meant)
+        await note(services, tenant, "rollbackModel", concerned=record.version)
+        return record
+
+    record = _done(data_dir, rolled_back)
     _print_served(tenant, record, as_json)
 
 
@@ -139,14 +151,6 @@ def described(record: ModelRecord) -> dict[str, Any]:
         "verdict": dict(record.verdict),
         "drift": dict(record.drift),
     }
-
-
-def operator() -> str:
-    """Who works at this terminal, for the record."""
-    try:
-        return f"{getpass.getuser()} on the command line"
-    except (KeyError, OSError):
-        return "the command line"
 
 
 def _print_served(tenant: TenantId, record: ModelRecord, as_json: bool) -> None:
@@ -197,9 +201,13 @@ def _change(change: ModelChange) -> dict[str, str]:
 
 
 def _asked(data_dir: Path | None, question: Callable[[ModelRegistry], Awaitable[T]]) -> T:
+    return _done(data_dir, lambda services: question(services.models))
+
+
+def _done(data_dir: Path | None, act: Callable[[Services], Awaitable[T]]) -> T:
     async def answer() -> T:
         async with open_services(settings) as services:
-            return await question(services.models)
+            return await act(services)
 
     with prepared(local_settings(data_dir=data_dir)) as settings:
         return asyncio.run(answer())

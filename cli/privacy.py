@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from cli.installation import local_settings
+from cli.noting import note
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.scrub import command as scrub
@@ -79,6 +80,7 @@ def erase(user: UserId, tenant: TenantId, yes: bool, data_dir: Path | None, as_j
     async def erased(services: Services) -> tuple[str, str]:
         with stages("erased") as show:
             request = await services.rights.erase(tenant, user, lambda done, step: show(step, done))
+        await note(services, tenant, "requestErasure", subject=user)
         return str(request.request_id), await services.rights.receipt(tenant, request.request_id)
 
     request_id, receipt = _asked(data_dir, erased)
@@ -110,7 +112,13 @@ def export(user: str | None, tenant: str | None, out: Path | None, only_schema: 
     if user is None or tenant is None or out is None:
         raise click.UsageError("name a USER, --tenant and --out")
     place, wanted = TenantId(tenant), valid_user_id(user)
-    archive = _asked(data_dir, lambda services: services.exports.archive(place, wanted))
+
+    async def exported(services: Services) -> bytes:
+        made = await services.exports.archive(place, wanted)
+        await note(services, place, "requestExport", subject=wanted)
+        return made
+
+    archive = _asked(data_dir, exported)
     try:
         with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(archive)

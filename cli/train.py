@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from cli.installation import local_settings
-from cli.models import operator
+from cli.noting import operator
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared

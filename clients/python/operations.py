@@ -358,6 +358,100 @@ Follow = TypedDict(
 )
 """What is selected of `RealtimeEvent`."""
 
+PrivacyRequestKind = Literal["ERASURE", "EXPORT"]
+
+PrivacyRequestState = Literal["DONE", "FAILED", "RUNNING", "WAITING"]
+
+Erase = TypedDict(
+    "Erase",
+    {
+        "requestId": NotRequired[str],
+        "kind": NotRequired[PrivacyRequestKind],
+        "state": NotRequired[PrivacyRequestState],
+        "progress": NotRequired[float],
+        "code": NotRequired[str],
+        "message": NotRequired[str],
+        "field": NotRequired[str | None],
+    },
+)
+"""What is selected of `RequestErasurePayload`."""
+
+RequestErasureInput = TypedDict(
+    "RequestErasureInput",
+    {
+        "userId": str,
+    },
+)
+"""What `RequestErasureInput` takes."""
+
+Export = TypedDict(
+    "Export",
+    {
+        "requestId": NotRequired[str],
+        "kind": NotRequired[PrivacyRequestKind],
+        "state": NotRequired[PrivacyRequestState],
+        "progress": NotRequired[float],
+        "code": NotRequired[str],
+        "message": NotRequired[str],
+        "field": NotRequired[str | None],
+    },
+)
+"""What is selected of `RequestExportPayload`."""
+
+RequestExportInput = TypedDict(
+    "RequestExportInput",
+    {
+        "userId": str,
+    },
+)
+"""What `RequestExportInput` takes."""
+
+LinkExport = TypedDict(
+    "LinkExport",
+    {
+        "path": NotRequired[str],
+        "expiresAt": NotRequired[str],
+        "code": NotRequired[str],
+        "message": NotRequired[str],
+        "field": NotRequired[str | None],
+    },
+)
+"""What is selected of `IssueExportLinkPayload`."""
+
+IssueExportLinkInput = TypedDict(
+    "IssueExportLinkInput",
+    {
+        "requestId": str,
+        "userId": str,
+    },
+)
+"""What `IssueExportLinkInput` takes."""
+
+AskedFor = TypedDict(
+    "AskedFor",
+    {
+        "requestId": str,
+        "kind": PrivacyRequestKind,
+        "state": PrivacyRequestState,
+        "progress": float,
+        "checkpoint": str | None,
+        "finishedAt": str | None,
+        "error": str | None,
+        "receipt": str | None,
+    },
+)
+"""What is selected of `PrivacyRequest`."""
+
+FollowRequest = TypedDict(
+    "FollowRequest",
+    {
+        "state": PrivacyRequestState,
+        "progress": float,
+        "checkpoint": str | None,
+    },
+)
+"""What is selected of `PrivacyRequest`."""
+
 AGREE = """mutation Agree($input: RecordConsentInput!) {
   recordConsent(input: $input) {
     ... on PrivacySettings {
@@ -503,6 +597,73 @@ FOLLOW = """subscription Follow($userId: String!, $after: String) {
   }
 }"""
 
+ERASE = """mutation Erase($input: RequestErasureInput!) {
+  requestErasure(input: $input) {
+    ... on PrivacyRequest {
+      requestId
+      kind
+      state
+      progress
+    }
+    ... on Problem {
+      code
+      message
+      field
+    }
+  }
+}"""
+
+EXPORT = """mutation Export($input: RequestExportInput!) {
+  requestExport(input: $input) {
+    ... on PrivacyRequest {
+      requestId
+      kind
+      state
+      progress
+    }
+    ... on Problem {
+      code
+      message
+      field
+    }
+  }
+}"""
+
+LINK_EXPORT = """mutation LinkExport($input: IssueExportLinkInput!) {
+  issueExportLink(input: $input) {
+    ... on ExportLink {
+      path
+      expiresAt
+    }
+    ... on Problem {
+      code
+      message
+      field
+    }
+  }
+}"""
+
+ASKED_FOR = """query AskedFor($id: ID!) {
+  privacyRequest(id: $id) {
+    requestId
+    kind
+    state
+    progress
+    checkpoint
+    finishedAt
+    error
+    receipt
+  }
+}"""
+
+FOLLOW_REQUEST = """subscription FollowRequest($id: ID!) {
+  privacyRequest(id: $id) {
+    state
+    progress
+    checkpoint
+  }
+}"""
+
 
 class Client(Transport):
     """The service, as one user reaches it."""
@@ -557,3 +718,23 @@ class Client(Transport):
     def follow(self, *, user_id: str, after: str | None = None) -> AsyncGenerator[Follow, None]:
         """Listen as `Follow` does."""
         return self.listen(FOLLOW, {"userId": user_id, "after": after})
+
+    async def erase(self, *, input: RequestErasureInput) -> Erase:
+        """Ask as `Erase` does."""
+        return cast("Erase", await self.ask(ERASE, {"input": input}))
+
+    async def export(self, *, input: RequestExportInput) -> Export:
+        """Ask as `Export` does."""
+        return cast("Export", await self.ask(EXPORT, {"input": input}))
+
+    async def link_export(self, *, input: IssueExportLinkInput) -> LinkExport:
+        """Ask as `LinkExport` does."""
+        return cast("LinkExport", await self.ask(LINK_EXPORT, {"input": input}))
+
+    async def asked_for(self, *, id: str) -> AskedFor | None:
+        """Ask as `AskedFor` does."""
+        return cast("AskedFor | None", await self.ask(ASKED_FOR, {"id": id}))
+
+    def follow_request(self, *, id: str) -> AsyncGenerator[FollowRequest, None]:
+        """Listen as `FollowRequest` does."""
+        return self.listen(FOLLOW_REQUEST, {"id": id})

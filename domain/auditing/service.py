@@ -9,12 +9,13 @@ from typing import Final, Protocol
 
 import structlog
 
-from domain.auditing.model import Act, Entry, follows, is_sealed, sealed
+from domain.auditing.model import BEGINNING, Act, Entry, follows, is_sealed, sealed
 from domain.clock import Clock
 from domain.errors import DomainError
 from domain.ids import TenantId, UserId
 
 PSEUDONYM_BYTES: Final = 16
+WHOLE_PAGE: Final = 500
 OK: Final = "OK"
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +50,21 @@ class Page:
     entries: Sequence[Entry]
     intact: bool
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look at a whole log found.
+
+    Attributes:
+        entries: how many there are.
+        broken: the number of the newest entry that was changed, or that does not follow the one before; None for none.
+        newest: number and digest of the newest entry, `7 4f0c...`; empty without any.
+    """
+
+    entries: int
+    broken: int | None
+    newest: str
 
 
 class AuditLog:
@@ -111,6 +127,21 @@ class AuditLog:
         linked = person is not None or all(follows(newer, older) for newer, older in pairwise(found))
         intact = linked and all(is_sealed(self._key, tenant, entry) for entry in found)
         return Page(found[:first], intact, len(found) > first)
+
+    async def verify(self, tenant: TenantId) -> Verdict:
+        """Look at every entry of a tenant, from the newest back to the first."""
+        count, newest = 0, ""
+        newer: Entry | None = None
+        while entries := await self._store.read(tenant, None if newer is None else newer.number, None, WHOLE_PAGE):
+            for entry in entries:
+                newest = newest or f"{entry.number} {entry.digest.hex()}"
+                if newer is not None and not follows(newer, entry):
+                    return Verdict(count, newer.number, newest)
+                if not is_sealed(self._key, tenant, entry):
+                    return Verdict(count, entry.number, newest)
+                count, newer = count + 1, entry
+        begins = newer is None or (newer.number == 1 and newer.previous == BEGINNING)
+        return Verdict(count, None if begins or newer is None else newer.number, newest)
 
     def pseudonym(self, tenant: TenantId, user_id: str) -> bytes:
         """What stands for an external id in the log of a tenant, 16 bytes."""

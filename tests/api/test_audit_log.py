@@ -1,17 +1,22 @@
 """Who did what to whom, and when: noted through every door, naming nobody, and changed by nobody unseen."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from domain.bootstrap import open_worker
 from domain.ids import TenantId
 from domain.storage.postgres import Database
 from graphql_api.auditing import ORDINARY
 from graphql_api.auth import Scope
 from graphql_api.schema import build_schema
+from tests.api.command import personalization
 from tests.api.graphql_room import CONSENT, Graph, begun, caller, consent, served
 from tests.api.rest_room import LEARNT, RestRoom, token
+from tests.storage.test_model_store import artifact
 
 ANNA, OLGA = "anna@example.com", "olga"
 LOG = """query L($first: Int! = 50, $after: String, $user: String) {
@@ -164,6 +169,7 @@ async def test_what_is_changed_past_every_guard_is_seen(
     finally:
         await owner.close()
     assert not (await olga.ask(LOG))["intact"]
+    assert (await room.services.audit.verify(room.tenant)).broken is not None
 
 
 @pytest.mark.parametrize(
@@ -181,3 +187,50 @@ async def test_a_tenant_sees_its_own_acts_only(room: RestRoom, olga: Graph, data
         assert await tx.value("SELECT count(*) FROM audit_log WHERE tenant_id = $1", room.tenant) == 0
     elsewhere = caller(room.app, TenantId("another"), OLGA, Scope)
     assert await entries(elsewhere) == []
+
+
+def variables(room: RestRoom) -> dict[str, str]:
+    """The environment of a command on the tests' servers."""
+    settings = room.settings
+    assert settings.secret is not None
+    assert settings.jwt_secret is not None
+    return {
+        "PERSONALIZATION_DATABASE_URL": str(settings.database_url),
+        "PERSONALIZATION_REDIS_URL": str(settings.redis_url),
+        "PERSONALIZATION_DATA_DIR": str(settings.data_dir),
+        "PERSONALIZATION_KEK_FILE": str(settings.kek_file),
+        "PERSONALIZATION_SECRET": settings.secret.get_secret_value(),
+        "PERSONALIZATION_JWT_SECRET": settings.jwt_secret.get_secret_value(),
+    }
+
+
+async def test_commands_note_what_they_did_and_check_the_whole(
+    room: RestRoom, olga: Graph, owner_url: str, tmp_path: Path
+) -> None:
+    async with open_worker(room.settings) as worker:
+        first, _ = [await worker.services.models.publish(room.tenant, artifact(number)) for number in (1.0, 2.0)]
+    await room.agree(ANNA)
+    for command in (
+        ("models", "rollback", "--tenant", room.tenant, "--reason", "clicks fell"),
+        ("privacy", "export", ANNA, "--tenant", room.tenant, "--out", str(tmp_path / "anna.zip")),
+    ):
+        ran = personalization(*command, **variables(room))
+        assert ran.returncode == 0, ran.stderr
+    assert [(e["action"], e["object"], e["door"], e["outcome"]) for e in await entries(olga)] == [
+        ("requestExport", None, "command", "OK"),
+        ("rollbackModel", first.version, "command", "OK"),
+    ]
+    assert [e["action"] for e in await entries(olga, user=ANNA)] == ["requestExport"]
+    whole = personalization("audit-log", "--tenant", room.tenant, "--json", **variables(room))
+    newest = (await entries(olga))[0]
+    assert json.loads(whole.stdout) == {"entries": 2, "broken": None, "newest": f"2 {newest['digest']}"}
+    owner = await asyncpg.connect(owner_url)
+    async with owner.transaction():
+        await owner.execute("ALTER TABLE audit_log DISABLE TRIGGER append_only")
+        await owner.execute("ALTER TABLE audit_log NO FORCE ROW LEVEL SECURITY")
+        await owner.execute("DELETE FROM audit_log WHERE tenant_id = $1 AND entry_id = 1", room.tenant)
+        await owner.execute("ALTER TABLE audit_log FORCE ROW LEVEL SECURITY")
+        await owner.execute("ALTER TABLE audit_log ENABLE TRIGGER append_only")
+    await owner.close()
+    broken = personalization("audit-log", "--tenant", room.tenant, **variables(room))
+    assert (broken.returncode, "entry 2 was changed" in broken.stdout) == (1, True)
