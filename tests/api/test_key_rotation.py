@@ -93,6 +93,8 @@ async def test_the_command_rotates_and_keeps_the_older_key_unless_told(
         assert (ran.returncode, ran.stdout) == (0, '{"wrapped":1,"retired":false}\n'), ran.stderr
         assert len((tmp_path / "kek.txt").read_text().splitlines()) == 2
         assert await read(room, "anna")
+        noted = (await room.services.audit.page(room.tenant, first=10)).entries
+        assert [(entry.act.action, entry.act.door) for entry in noted] == [("rotateKeys", "command")]
 
 
 async def test_no_key_is_told_by_the_question_what_to_rotate(databases: Databases) -> None:
