@@ -74,8 +74,8 @@ class RequestStore(Protocol):
         """Those of these requests whose rows have been deleted."""
         ...
 
-    async def restore(self, tombstone: Tombstone, now: datetime) -> None:
-        """Keep the request of a tombstone again, as one whose people are found."""
+    async def restore(self, tombstone: Tombstone, now: datetime) -> bool:
+        """Keep the request of a tombstone again, as one whose people are found; False if the tenant is unknown."""
         ...
 
 
@@ -248,10 +248,10 @@ class RightsService:
                 return 0
             again = 0
             async for tombstone in self._resurrected():
-                await self._store.restore(tombstone, self._clock.now())
-                await self.finish(tombstone.tenant, tombstone.request_id)
-                log.warning("erased_again", tenant=tombstone.tenant, request_id=str(tombstone.request_id))
-                again += 1
+                if await self._store.restore(tombstone, self._clock.now()):
+                    await self.finish(tombstone.tenant, tombstone.request_id)
+                    log.warning("erased_again", tenant=tombstone.tenant, request_id=str(tombstone.request_id))
+                    again += 1
             self._replayed = True
             return again
 

@@ -30,8 +30,10 @@ _ADD = """
 _RESTORE = """
     INSERT INTO privacy_requests
         (tenant_id, identity_hash, kind, request_id, state, retry_at, requested_at, subjects, checkpoint)
-    VALUES ($1, $2, 'erasure', $3, 'waiting', $4, $5, $6, 'found')
+    SELECT $1, $2, 'erasure', $3, 'waiting', $4, $5, $6, 'found' FROM tenants WHERE tenant_id = $1
     ON CONFLICT (tenant_id, request_id) DO NOTHING"""
+
+_GET = "SELECT * FROM privacy_requests WHERE tenant_id = $1 AND request_id = $2"
 
 # A backup from the midst of an erasure holds its request under way; the journal's takes its place.
 _OVERTAKE = """
@@ -69,6 +71,8 @@ _WAITING = """
     SELECT request_id FROM privacy_requests
     WHERE tenant_id = $1 AND state IN ('waiting', 'running') AND retry_at <= $2 ORDER BY requested_at LIMIT $3"""
 
+_RECEIPT = "SELECT document FROM privacy_receipts WHERE tenant_id = $1 AND request_id = $2"
+
 _LAST_RECEIPT = "SELECT number, document FROM privacy_receipts WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1"
 
 _DONE = """
@@ -97,9 +101,7 @@ class PostgresRights:
     async def get(self, tenant: TenantId, request_id: UUID) -> PrivacyRequest | None:
         """One request."""
         async with self._database.transaction(tenant) as tx:
-            row = await tx.row(
-                "SELECT * FROM privacy_requests WHERE tenant_id = $1 AND request_id = $2", tenant, request_id
-            )
+            row = await tx.row(_GET, tenant, request_id)
         return None if row is None else _request(row)
 
     async def listed(self, tenant: TenantId, identity_hash: bytes | None, limit: int) -> list[PrivacyRequest]:
@@ -187,9 +189,7 @@ class PostgresRights:
     async def receipt(self, tenant: TenantId, request_id: UUID) -> str | None:
         """The signed receipt of a request."""
         async with self._database.transaction(tenant) as tx:
-            found = await tx.value(
-                "SELECT document FROM privacy_receipts WHERE tenant_id = $1 AND request_id = $2", tenant, request_id
-            )
+            found = await tx.value(_RECEIPT, tenant, request_id)
         return None if found is None else str(found)
 
     async def receipts(self, tenant: TenantId) -> list[str]:
@@ -204,12 +204,13 @@ class PostgresRights:
             rows = await tx.rows(_ERASED, tenant, list(request_ids))
         return {row["request_id"] for row in rows}
 
-    async def restore(self, tombstone: Tombstone, now: datetime) -> None:
-        """Keep the request of a tombstone again, as one whose people are found."""
+    async def restore(self, tombstone: Tombstone, now: datetime) -> bool:
+        """Keep the request of a tombstone again, as one whose people are found; False if the tenant is unknown."""
         asked = (tombstone.tenant, tombstone.identity_hash, tombstone.request_id)
         async with self._database.transaction(tombstone.tenant) as tx:
             await tx.execute(_OVERTAKE, *asked, now)
             await tx.execute(_RESTORE, *asked, now, tombstone.erased_at, list(tombstone.subjects))
+            return await tx.value(_GET, tombstone.tenant, tombstone.request_id) is not None
 
 
 async def _added(tx: Transaction, tenant: TenantId, request_id: UUID, written: Callable[[int, str | None], str]) -> str:
@@ -282,9 +283,7 @@ async def _reach(
     return _request(row)
 
 
-_AS_STORED: Final = (
-    "request_id", "requested_at", "attempts", "taught_since", "erased_at", "finished_at", "error"
-)  # fmt: skip
+_AS_STORED: Final = ("request_id", "requested_at", "attempts", "taught_since", "erased_at", "finished_at", "error")
 
 
 def _request(row: asyncpg.Record) -> PrivacyRequest:

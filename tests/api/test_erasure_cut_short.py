@@ -105,18 +105,22 @@ def test_a_restored_backup_is_erased_again_before_the_service_is_ready(redis_url
             restored = settings.model_copy(update={"database_url": older})
             forgetful = restored.model_copy(update={"journal_dir": tmp_path / "elsewhere"})
             assert asyncio.run(restarted(forgetful)) == (True, True, [])
+            Journal(tmp_path / "journal" / "erasures.jsonl").add(elsewhere("unknown"))
             assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
             assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
+
+
+def elsewhere(tenant: str) -> Tombstone:
+    """An erasure of some tenant."""
+    people = (SubjectId(uuid4()),)
+    return Tombstone(TenantId(tenant), uuid4(), b"hash", people, datetime(2026, 3, 10, tzinfo=UTC))
 
 
 def test_a_line_of_the_journal_that_was_cut_short_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "journal" / "erasures.jsonl"
     journal = Journal(path)
     assert journal.read() == []
-    first, second = (
-        Tombstone(TenantId("demo"), uuid4(), b"hash", (SubjectId(uuid4()),), datetime(2026, 3, 10, tzinfo=UTC))
-        for _ in range(2)
-    )
+    first, second = elsewhere("demo"), elsewhere("demo")
     journal.add(first)
     path.write_bytes(path.read_bytes() + b'{"tenant":"de')
     journal.add(second)
