@@ -7,13 +7,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from domain.experiments.allocation import reallocate
+from domain.experiments.allocation import LEAST_EXPOSURES, ArmOutcome, reallocate
 from domain.experiments.contextual import LinearArm, split_by_context
+from domain.experiments.effects import Estimate
 from domain.experiments.metrics import MetricKind
 from domain.experiments.model import NO_CONTEXT, Policy, Test
 from domain.experiments.plan import CONTEXTUAL
+from domain.experiments.stratification import over_versions
 from domain.outcomes.cells import Cell
-from domain.outcomes.splits import earned
+from domain.outcomes.splits import earned, number_of
 
 MOST_CONTEXTS: Final = 50
 
@@ -48,8 +50,28 @@ def _for_all(test: Test, of_arms: Sequence[Sequence[Cell]]) -> _Found | None:
     metric, allocation = test.plan.metrics[0], test.plan.allocation
     arms = [earned(cells, 0) for cells in of_arms]
     rate, less = metric.kind is MetricKind.PROPORTION, metric.better == "less"
-    split = reallocate(allocation.policy.value, arms, allocation.floor, rate=rate, less=less)
+    fair = _within_splits(of_arms, rate=rate) or arms
+    split = reallocate(allocation.policy.value, fair, allocation.floor, rate=rate, less=less)
     return None if split is None else (split, {}, [[arm.exposures, arm.total, arm.squares] for arm in arms])
+
+
+def _within_splits(of_arms: Sequence[Sequence[Cell]], *, rate: bool) -> list[ArmOutcome] | None:
+    """What the arms would have earned had each been shown in the same hours; None before each was shown enough."""
+    versions = sorted({cell.place.policy_version for cells in of_arms for cell in cells}, key=number_of)
+    told = [[earned([c for c in cells if c.place.policy_version == one], 0) for cells in of_arms] for one in versions]
+    if min((sum(cell.units for cell in cells) for cells in of_arms), default=0) < LEAST_EXPOSURES:
+        return None
+    return [_outcome(estimate, rate=rate) for estimate in over_versions(told)]
+
+
+def _outcome(estimate: Estimate, *, rate: bool) -> ArmOutcome:
+    """Exposures and sums that give an estimate again; of a rate as many exposures as its error is worth."""
+    mean, units = estimate.mean, estimate.n
+    if not rate:
+        return ArmOutcome(units, mean * units, estimate.variance * (units - 1) + mean**2 * units)
+    spread, error = mean * (1.0 - mean), estimate.squared_error
+    worth = min(units, max(LEAST_EXPOSURES, round(spread / error))) if error > 0.0 else units
+    return ArmOutcome(worth, mean * worth, mean * worth)
 
 
 def _by_segment(test: Test, of_arms: Sequence[Sequence[Cell]]) -> _Found | None:

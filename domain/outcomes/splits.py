@@ -27,11 +27,16 @@ def within_splits(inputs: Inputs, place: int) -> list[Estimate] | None:
     found = [cell for cell in inputs.cells if cell.place.phase == inputs.phase]
     if any(cell.place.context != NO_CONTEXT for cell in found):
         return None
-    splits = sorted({c.place.policy_version for c in found}, key=lambda version: int(version.partition(".")[2]))
+    splits = sorted({c.place.policy_version for c in found}, key=number_of)
     try:
         return over_versions([[earned(_of(found, split, arm), place) for arm in arms] for split in splits])
     except ValidationFailed:
         return None
+
+
+def number_of(policy_version: str) -> int:
+    """The number of a policy within its phase."""
+    return int(policy_version.partition(".")[2])
 
 
 def _of(cells: Sequence[Cell], split: str, arm: int) -> list[Cell]:

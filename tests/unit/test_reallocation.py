@@ -80,3 +80,18 @@ def test_sizes_are_held_against_the_split_of_each_segment() -> None:
     inputs = Inputs(running("linucb").plan, AT, AT, weights, later, contexts=contexts)
     assert inputs.expected(1) == pytest.approx([400 * 0.5, 400 * 0.5])
     assert Inputs.from_json(inputs.to_json()).expected(1) == inputs.expected(1)
+
+
+@pytest.mark.parametrize("policy", ["thompson", "ucb1"])
+def test_an_arm_that_was_shown_more_in_a_good_hour_is_not_the_better_one(policy: str) -> None:
+    """The rates of both arms double at noon, when one of them is shown more."""
+    test = running(policy)
+    shown = [("1.0", 0, 500, 50), ("1.0", 1, 500, 50), ("1.1", 0, 100, 20), ("1.1", 1, 900, 180)]
+    told = [Cell(Place(1, v, arm), n, 0, (did * 10**6, 0, 0, 0, did * 10**12, *[0] * 9)) for v, arm, n, did in shown]
+    found = reallocated(test, told, AT)
+    assert found is not None
+    if policy == "thompson":
+        assert found.weights == pytest.approx([0.5, 0.5], abs=0.02)
+    else:
+        # Both means are alike; the one that fewer have seen is the less certain, and so has the higher index.
+        assert found.weights == pytest.approx([0.9, 0.1])
