@@ -134,7 +134,7 @@ class ExperimentQuery:
         self,
         info: Info,
         input: Annotated[PlanExperimentInput, INPUT],  # noqa: A002 - the name clients expect
-    ) -> ExperimentForecast:
+    ) -> ExperimentForecast | None:
         """A forecast."""
         info.context.allow(Scope.EXPERIMENTS_ADMIN)
         found = planning.forecast(input.expectation())

@@ -48,7 +48,10 @@ HIGHEST_COST: Final = 10**9
 DEFAULT_PAGE: Final = 10
 PAGED: Final = frozenset(
     {
+        "auditLog",
         "catalogItems",
+        "experimentResults",
+        "experiments",
         "featureRecommendations",
         "recommendationUpdates",
         "recommendations",
