@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from domain.experiments.effects import Interval
+from domain.experiments.later import stats
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
-from scipy import stats
 
 from domain.errors import ValidationFailed
 from domain.experiments.adjustment import NONE_BEFORE, absolute, adjusted, pooled_theta, relative
@@ -25,6 +24,7 @@ from domain.experiments.effects import (
     smallest_expected,
     two_sided,
 )
+from domain.experiments.later import stats
 from domain.experiments.quantiles import SampleQuantile, sample_quantile
 from domain.experiments.sequential import DEFAULT_N_STAR, always_valid_interval, always_valid_p
 

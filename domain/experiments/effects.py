@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Final, NamedTuple
 
-from scipy import special, stats
-
 from domain.errors import ValidationFailed
+from domain.experiments.later import special, stats
 
 EXPECTED_CELL: Final = 5
 """Below it in any cell of the table, the normal approximation of a proportion is not to be trusted."""

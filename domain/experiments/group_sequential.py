@@ -6,9 +6,9 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
 from domain.errors import ValidationFailed
+from domain.experiments.later import optimize, stats
 
 Spending = Literal["obf", "pocock"]
 

@@ -4,13 +4,13 @@ import re
 from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
-from scipy import stats
 
 from domain.errors import ValidationFailed
 from domain.experiments import corrections
 from domain.experiments.bayesian import beta_posterior, chance_to_beat, credible, expected_loss
 from domain.experiments.case import Case, Chance, Count, Inputs, Level, Positive, Result, pair
 from domain.experiments.group_sequential import Spending, boundaries
+from domain.experiments.later import stats
 from domain.experiments.sample_ratio import sample_ratio
 from domain.experiments.sequential import (
     DEFAULT_N_STAR,

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from domain.errors import ValidationFailed
 from domain.experiments.bandits import policy_value
 from domain.experiments.contextual import LinearArm
 from domain.experiments.effects import Interval
+from domain.experiments.later import special
 
 Floats = NDArray[np.float64]
 

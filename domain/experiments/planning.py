@@ -4,9 +4,8 @@ from collections.abc import Callable
 from math import asin, sqrt
 from typing import Final
 
-from scipy import optimize, stats
-
 from domain.errors import ValidationFailed
+from domain.experiments.later import optimize, stats
 from domain.experiments.sequential import multiplier
 
 MOST_UNITS: Final = 1e12

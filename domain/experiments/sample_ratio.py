@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from math import exp, fsum, lgamma, log
 from typing import Final
 
-from scipy import special
-
 from domain.errors import ValidationFailed
+from domain.experiments.later import special
 
 ALARM_P: Final = 0.001
 

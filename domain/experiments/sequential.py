@@ -8,9 +8,8 @@ The asymptotic confidence sequence of a mean, by a normal mixture: Waudby-Smith,
 from math import exp, log, log1p, sqrt
 from typing import Final
 
-from scipy import optimize, stats
-
 from domain.experiments.effects import Interval
+from domain.experiments.later import optimize, stats
 
 DEFAULT_N_STAR: Final = 5000.0
 

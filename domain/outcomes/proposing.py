@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from math import fsum, sqrt
 from typing import Final
 
-from scipy import special
-
 from domain.errors import ValidationFailed
 from domain.experiments.effects import Interval
+from domain.experiments.later import special
 from domain.experiments.metrics import MILLIONTHS
 from domain.experiments.off_policy import LEAST_EFFECTIVE
 from domain.outcomes.cells import SUMS, Cell

@@ -54,10 +54,10 @@ def test_hooks_need_no_network_and_run_what_the_project_has_installed() -> None:
         assert Path(sys.executable).with_name(program).is_file()
 
 
-def test_serving_loads_no_training_library() -> None:
+def test_serving_loads_no_library_of_training_and_of_statistics_before_it_is_asked() -> None:
     probe = "import sys; import graphql_api.app; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert {"torch", "sklearn", "implicit"} & set(shown.stdout.split()) == set()
+    assert {"torch", "sklearn", "implicit", "scipy"} & set(shown.stdout.split()) == set()
 
 
 def test_what_is_read_at_run_time_is_packaged() -> None:
