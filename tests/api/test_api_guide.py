@@ -45,7 +45,7 @@ def kind_of(example: str) -> OperationType:
     return next(roots(parse(example)))[0]
 
 
-OURS = examples("graphql", DOCS / "api.md")
+OURS = examples("graphql", DOCS / "api.md", DOCS / "content.md")
 ASKED = [example for example in OURS if kind_of(example) is not OperationType.SUBSCRIPTION]
 LISTENED = [example for example in OURS if kind_of(example) is OperationType.SUBSCRIPTION]
 REQUESTS = examples("sh", DOCS / "rest.md")

@@ -9,6 +9,7 @@ from graphql_api.auth import Scope
 from tests.api.experiment_room import ASSIGNMENT, FORCE, PLAN, act, counted, expose, judging, results, started
 from tests.api.graphql_room import LEARN, LIST, Graph, Socket, begun, caller, served
 from tests.api.rest_room import RestRoom, application, token
+from tests.api.test_api_guide import DOCS, EXPERIMENT, examples
 from tests.api.training_room import behave, train
 
 ANNA = "anna"
@@ -160,6 +161,7 @@ BANDIT: dict[str, Any] = {
 }
 VALUE = """query V($id: String!, $weights: [Float!]!) { splitValue(experimentId: $id, weights: $weights) {
   dr { value low high } ips { value } dm { value } effectiveUnits units } }"""
+[EXAMPLE] = examples("graphql", DOCS / "experiments.md")
 
 
 async def liking_green(admin: Graph, room: RestRoom, people: int) -> dict[str, Any]:
@@ -198,6 +200,7 @@ async def test_a_bandit_moves_the_traffic_and_nobody_who_has_a_variation(
     assert green["dm"]["value"] == pytest.approx(1.0)
     assert green["dr"]["low"] <= 1.0 <= green["dr"]["high"]
     assert 100 <= green["effectiveUnits"] <= green["units"] == 230
+    assert (await admin.ask(EXAMPLE.replace(EXPERIMENT, experiment)))["units"] == 230
     [error] = (await admin.whole(VALUE, id=experiment, weights=[0.5, 0.6]))["errors"]
     assert error["extensions"]["field"] == "weights"
 
