@@ -22,6 +22,9 @@ _NOTE: Final = """
          subjects s
     WHERE s.tenant_id = $1 AND s.subject_id = $2 AND s.collects AND s.privacy_level <> 'strict'
       AND s.erased_at IS NULL
+      AND coalesce((SELECT c.granted FROM consents c
+                    WHERE c.tenant_id = $1 AND c.subject_id = $2 AND c.purpose = 'experiments'
+                    ORDER BY c.recorded_at DESC LIMIT 1), true)
     ON CONFLICT (subject_id, test_id, phase) DO NOTHING"""
 
 # Whoever sees a variation by force counts no more, nor does what they did before.

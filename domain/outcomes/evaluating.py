@@ -98,7 +98,7 @@ def _metric(inputs: Inputs, cells: Sequence[Cell | None], place: int) -> _Measur
     units = [0 if cell is None else cell.units for cell in cells]
     nothing: dict[str, list[float | None]] = {"holm": [], "bh": []}
     if metric.kind is MetricKind.QUANTILE:
-        found = [inputs.quantiles.get((place, arm)) for arm in range(len(cells))]
+        found = [inputs.quantiles.get((place, arm)) if units[arm] >= LEAST_TOLD else None for arm in range(len(cells))]
         pairs = [_compared_quantiles(metric, found[0], one, inputs) for one in found[1:]]
         return _Measured(metric, [None if one is None else one.q for one in found], units, pairs, nothing)
     arms = [_arm(cell, place) for cell in cells]

@@ -53,6 +53,10 @@ class OutcomeStore(Protocol):
         """Keep a result, unless there is one of that time."""
         ...
 
+    async def evaluated(self, tenant: TenantId) -> Mapping[TestId, datetime]:
+        """The time of the latest result of every experiment that has one."""
+        ...
+
     async def results(self, tenant: TenantId, test_id: TestId, first: int) -> Sequence[Evaluation]:
         """The latest results, the newest first."""
         ...
@@ -119,15 +123,12 @@ class OutcomeService:
         worker ran is made up for by the next that starts.
         """
         now, done = self._clock.now(), 0
-        hour = now.replace(minute=0, second=0, microsecond=0)
+        hour, evaluated = now.replace(minute=0, second=0, microsecond=0), await self._store.evaluated(tenant)
         for test in await self._tests.every(tenant, (Status.RUNNING, Status.PAUSED, Status.STOPPED)):
             due = hour if test.stopped_at is None else test.stopped_at
-            if test.started_at is None or due <= test.started_at:
-                continue
-            latest = await self._store.results(tenant, test.test_id, 1)
-            if latest and latest[0].evaluated_at >= due:
-                continue
-            done += await self._evaluate(test, due)
+            before = evaluated.get(test.test_id, test.started_at)
+            if before is not None and before < due:
+                done += await self._evaluate(test, due)
         return done
 
     async def live(self, tenant: TenantId, test_id: TestId) -> Evaluation:

@@ -22,6 +22,7 @@ _UNITS: Final = """
     SELECT subject_id, phase, policy_version, variation, context, multiple, counted FROM user_ab_tests
     WHERE tenant_id = $1 AND test_id = $2 AND subject_id = ANY($3::uuid[]) AND stale AND phase > 0"""
 
+# What somebody does after they withdrew from experiments counts no more.
 # A value counts in whole millionths, as a number of six digits: what is added later in another order is the same.
 _DOINGS: Final = f"""
     SELECT u.subject_id, u.phase, s.slot,
@@ -37,7 +38,11 @@ _DOINGS: Final = f"""
         AND e.quarantined_at IS NULL
         AND e.occurred_at >= u.exposed_at - CASE WHEN s.looks_back THEN interval '{BEFORE_DAYS} days'
                                             ELSE interval '0' END
-        AND e.occurred_at < least(u.exposed_at + s.hours * interval '1 hour', $5::timestamptz)
+        AND e.occurred_at < least(
+            u.exposed_at + s.hours * interval '1 hour', $5::timestamptz,
+            (SELECT CASE WHEN c.granted THEN NULL ELSE c.recorded_at END FROM consents c
+             WHERE c.tenant_id = $1 AND c.subject_id = u.subject_id AND c.purpose = 'experiments'
+             ORDER BY c.recorded_at DESC LIMIT 1))
     WHERE u.tenant_id = $1 AND u.test_id = $2 AND u.subject_id = ANY($3::uuid[]) AND u.stale AND u.phase > 0
     GROUP BY 1, 2, 3"""  # noqa: S608  # of a constant
 
@@ -65,6 +70,11 @@ _ORDER: Final = "SELECT at, value FROM unit_order($1, $2, $3, $4, $5, $6) ORDER 
 _KEEP_RESULT: Final = """
     INSERT INTO ab_test_results (tenant_id, test_id, evaluated_at, engine_version, inputs, outputs)
     VALUES ($1, $2, $3, $4, $5::jsonb, $6::jsonb) ON CONFLICT DO NOTHING RETURNING evaluated_at"""
+_EVALUATED: Final = """
+    SELECT t.test_id, r.evaluated_at FROM ab_tests t
+    CROSS JOIN LATERAL (SELECT max(o.evaluated_at) AS evaluated_at FROM ab_test_results o
+                        WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id) AS r
+    WHERE t.tenant_id = $1 AND r.evaluated_at IS NOT NULL"""
 _LATEST: Final = """
     SELECT evaluated_at, engine_version, inputs, outputs FROM ab_test_results
     WHERE tenant_id = $1 AND test_id = $2 ORDER BY evaluated_at DESC LIMIT $3"""
@@ -139,6 +149,11 @@ class PostgresOutcomeStore:
                 orjson.dumps(dict(evaluation.outputs)).decode(),
             )
         return kept is not None
+
+    async def evaluated(self, tenant: TenantId) -> dict[TestId, datetime]:
+        """The time of the latest result of every experiment that has one."""
+        async with self._database.transaction(tenant) as tx:
+            return {TestId(row["test_id"]): row["evaluated_at"] for row in await tx.rows(_EVALUATED, tenant)}
 
     async def results(self, tenant: TenantId, test_id: TestId, first: int) -> list[Evaluation]:
         """The latest results, the newest first."""

@@ -20,7 +20,7 @@ from tests.api.experiment_room import (
     results,
     started,
 )
-from tests.api.graphql_room import OWN, Graph, caller
+from tests.api.graphql_room import CONSENT, OWN, Graph, caller, consent
 from tests.api.rest_room import RestRoom
 
 PEOPLE = 60
@@ -122,8 +122,28 @@ async def test_no_figure_is_told_of_fewer_than_five_people(admin: Graph, room: R
                 await convert(admin, name, "paid", 7.0)
                 await counted(worker)
                 [live] = await results(admin, experiment)
-                [spent] = [metric["arms"][1] for metric in live["metrics"] if metric["key"] == "spent"]
-                assert (spent["units"], spent["value"]) == (inside, None if inside < 5 else 7.0)
+                told = {metric["key"]: metric["arms"][1] for metric in live["metrics"]}
+                for key in ("spent", "median_spent"):
+                    assert (told[key]["units"], told[key]["value"]) == (inside, None if inside < 5 else 7.0)
             if inside == 5:
                 break
     assert inside == 5
+
+
+async def test_what_somebody_does_after_withdrawing_from_experiments_counts_no_more(
+    admin: Graph, room: RestRoom
+) -> None:
+    experiment = await started(admin)
+    async with judging(room) as worker:
+        for name in await people(room, 30):
+            await expose(admin, name)
+            await convert(admin, name, "paid", 10.0)
+        await counted(worker)
+        before = (await results(admin, experiment))[0]["metrics"][1]
+        assert [arm["value"] for arm in before["arms"]] == [10.0, 10.0]
+        for number in range(30):
+            given = consent(f"person{number}", granted=False, purposes=["EXPERIMENTS"])
+            assert (await admin.ask(CONSENT, input=given))["__typename"] == "PrivacySettings"
+            await convert(admin, f"person{number}", "paid", 500.0)
+        await counted(worker)
+        assert (await results(admin, experiment))[0]["metrics"][1] == before
