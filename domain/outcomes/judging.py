@@ -13,8 +13,8 @@ In this order:
 With several variations each interval is taken at the level alpha / (variations - 1), after Bonferroni.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.experiments.effects import Interval
@@ -88,7 +88,6 @@ class Decision:
     verdict: Verdict
     reasons: tuple[str, ...]
     variation: str | None = None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """In camel case."""
