@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from domain.clock import FixedClock
 from domain.ids import TenantId
@@ -21,6 +22,10 @@ from domain.storage.embedded.valkey import EmbeddedValkey
 from domain.storage.migrate import migrate
 from domain.storage.postgres import Database, Databases
 from domain.storage.roles import Role, url_as
+
+# How long an example takes says nothing of the code: the first one may load what it needs.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TEST_SECRET = "a-master-secret-for-tests-only-0123456789"
 TEMPLATE_URL_VARIABLE = "TEST_TEMPLATE_DATABASE_URL"
