@@ -124,15 +124,19 @@ class ProfileNode(relay.Node):
         node_ids: Iterable[str],
         required: bool = False,  # noqa: ARG003 - the base's signature
     ) -> list[Self | None]:
-        """The profiles behind global ids, in their order."""
-        return [await cls.load(context_of(info), node_id) for node_id in node_ids]
+        """The profiles behind global ids, in their order; None for whoever is out of reach or unknown."""
+        return [await cls._known(context_of(info), node_id) for node_id in node_ids]
 
     @classmethod
-    async def load(cls, context: GraphQLContext, user_id: str) -> Self | None:
-        """The profile, or None if nothing is kept of such a person or they are out of the caller's reach."""
+    async def load(cls, context: GraphQLContext, user_id: str) -> Self:
+        """The profile. Raises `NotFound` where nothing is kept of such a person, or the caller may not reach them."""
+        tenant, user = context.reach(user_id, Scope.PROFILE_READ)
+        return cls.of(await context.services.profiles.profile(tenant, user))
+
+    @classmethod
+    async def _known(cls, context: GraphQLContext, user_id: str) -> Self | None:
         try:
-            tenant, user = context.reach(user_id, Scope.PROFILE_READ)
-            return cls.of(await context.services.profiles.profile(tenant, user))
+            return await cls.load(context, user_id)
         except NotFound:
             return None
 
@@ -224,7 +228,10 @@ ProfilePayload: TypeAlias = Annotated[
 class ProfileQuery:
     """Reading profiles."""
 
-    @strawberry.field(description="What was stated and learned of a person; null if nothing is kept of them.")
+    @strawberry.field(
+        description="What was stated and learned of a person. `NOT_FOUND` beside null where nothing is kept of them, "
+        "in the same words as for a person who is out of reach."
+    )
     async def profile(
         self, info: Info, user_id: Annotated[str, strawberry.argument(description="Whose profile.")]
     ) -> ProfileNode | None:

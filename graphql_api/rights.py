@@ -8,7 +8,6 @@ from uuid import UUID
 
 import strawberry
 
-from domain.errors import NotFound
 from domain.ids import TenantId, UserId
 from domain.rights.model import PrivacyRequest, RequestKind, RequestState
 from graphql_api.auth import Scope
@@ -78,14 +77,12 @@ class RightsQuery:
     """Reading requests."""
 
     @strawberry.field(
-        description="A request of the caller, or of anybody with privacy:admin; null if there is none of that id."
+        description="A request of the caller, or of anybody with privacy:admin. `NOT_FOUND` beside null where there is "
+        "none of that id within reach."
     )
     async def privacy_request(self, info: Info, id: Annotated[strawberry.ID, ID]) -> PrivacyRequestNode | None:  # noqa: A002 - the name clients expect
         """One request."""
-        try:
-            return PrivacyRequestNode.of(await _request(info.context, id))
-        except NotFound:
-            return None
+        return PrivacyRequestNode.of(await _request(info.context, id))
 
     @strawberry.field(
         description="The latest hundred requests of a user; of the whole tenant without one, which needs privacy:admin."

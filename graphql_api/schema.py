@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from domain.errors import NotFound
 from domain.storage.postgres import statements_run
 from graphql_api.accounts import AccountMutation, AccountQuery
 from graphql_api.adaptation import AdaptationMutation, AdaptationQuery
@@ -57,22 +58,34 @@ from graphql_api.workflows import WorkflowMutation, WorkflowQuery
 class NodeQuery:
     """Relay's way to any object."""
 
-    @strawberry.field(description="Any object by its global id; null if there is none, or it is out of reach.")
+    @strawberry.field(
+        description="Any object by its global id. `NOT_FOUND` beside null, in the same words, for whatever cannot be "
+        "had: an id of nothing, of another tenant's item, or of a person who is out of reach, known or not."
+    )
     async def node(
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The object's global id.")],  # noqa: A002 - Relay
     ) -> relay.Node | None:
         """One object."""
-        try:
-            wanted = relay.GlobalID.from_id(id)
-        except relay.GlobalIDValueError:
-            return None
-        kind = NODES.get(wanted.type_name)
-        if kind is None:
-            return None
-        [found] = await kind.resolve_nodes(info=info, node_ids=[wanted.node_id])
+        found = await _found(info, id)
+        if found is None:
+            raise NotFound("There is nothing of this id.", field="id")
         return found
+
+
+async def _found(info: Info, global_id: str) -> CatalogItemNode | ProfileNode | None:
+    """What a global id leads to. Raises `Unauthenticated`, `Forbidden` or `ValidationFailed`."""
+    _ = info.context.caller
+    try:
+        wanted = relay.GlobalID.from_id(global_id)
+    except relay.GlobalIDValueError:
+        return None
+    kind = NODES.get(wanted.type_name)
+    if kind is None:
+        return None
+    [found] = await kind.resolve_nodes(info=info, node_ids=[wanted.node_id])
+    return found
 
 
 NODES: Mapping[str, type[CatalogItemNode | ProfileNode]] = MappingProxyType(

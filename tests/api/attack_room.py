@@ -115,7 +115,11 @@ def put(value: Any, path: Path, planted: Any) -> Any:
 
 
 def _door(kind: str, name: str, field: GraphQLField, *, whole: bool) -> Door:
-    given = {n: a for n, a in field.args.items() if whole or (isinstance(a.type, GraphQLNonNull) and n != "first")}
+    given = {
+        n: a
+        for n, a in field.args.items()
+        if whole or n in SOMEBODYS or (isinstance(a.type, GraphQLNonNull) and n != "first")
+    }
     declared = ", ".join(f"${n}: {a.type}" for n, a in given.items())
     passed = ", ".join(f"{n}: ${n}" for n in given)
     selected = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"

@@ -140,7 +140,7 @@ async def test_consent_is_given_and_withdrawn_whole(room: RestRoom, anna: Graph)
 
 async def test_privacy_settings_leave_no_trace_and_follow_decisions(room: RestRoom, anna: Graph) -> None:
     assert (await anna.ask(SETTINGS, user=ANNA))["receipts"] == []
-    assert await anna.ask(PROFILE, user=ANNA) is None
+    assert await anna.code(PROFILE, user=ANNA) == "NOT_FOUND"
     update = """mutation U($input: UpdatePrivacyInput!) { updatePrivacy(input: $input) { __typename
       ... on PrivacySettings { privacyLevel } ... on Problem { code field } } }"""
     evidence = {"policyVersion": "2026-01", "jurisdiction": "DE", "source": "settings-page"}
@@ -204,7 +204,7 @@ async def test_items_are_written_all_or_none(anna: Graph) -> None:
     ],
 )
 async def test_an_id_of_nothing_is_null(identifier: str, anna: Graph) -> None:
-    assert await anna.ask(NODE, id=identifier) is None
+    assert await anna.code(NODE, id=identifier) == "NOT_FOUND"
 
 
 async def test_a_global_id_finds_its_object(anna: Graph) -> None:

@@ -209,7 +209,7 @@ async def test_nothing_is_kept_of_statements_without_consent(room: RestRoom) -> 
     ):
         refused = await bert.ask(query, input=given)
         assert (refused["__typename"], refused["field"]) == ("ConsentRequiredProblem", "userId")
-    assert await bert.ask(READ, user="bert") is None
+    assert await bert.code(READ, user="bert") == "NOT_FOUND"
 
 
 async def test_the_strict_may_state_with_a_consent_of_its_own(room: RestRoom, anna: Graph) -> None:
