@@ -1,15 +1,16 @@
 """Experiments: creating and steering them, and what comes of them."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, TypeAlias
 
 import orjson
 import strawberry
 
 from domain.errors import NotFound, ValidationFailed
 from domain.experiments import forecast as planning
-from domain.experiments.model import TestId
-from domain.ids import ItemId
+from domain.experiments.model import Test, TestId
+from domain.experiments.service import ExperimentService
+from domain.ids import ItemId, TenantId
 from domain.realtime import model as realtime
 from graphql_api.auth import Scope
 from graphql_api.context import GraphQLContext, Info
@@ -146,6 +147,20 @@ class ExperimentQuery:
         )
 
 
+def _step(take: Callable[[ExperimentService, TenantId, TestId], Awaitable[Test]], description: str) -> Any:
+    """The mutation that takes one step in an experiment's life."""
+
+    @answering_problems
+    async def resolver(
+        info: Info,
+        input: Annotated[ExperimentInput, INPUT],  # noqa: A002 - the name clients expect
+    ) -> ExperimentPayload:
+        tenant, wanted = info.context.allow(Scope.EXPERIMENTS_ADMIN), test_id(input.experiment_id)
+        return Experiment.of(await take(info.context.services.experiments, tenant, wanted))
+
+    return strawberry.mutation(resolver=resolver, description=description)
+
+
 @strawberry.type
 class ExperimentMutation:
     """Steering experiments."""
@@ -161,49 +176,12 @@ class ExperimentMutation:
         tenant = info.context.allow(Scope.EXPERIMENTS_ADMIN)
         return Experiment.of(await info.context.services.experiments.create(tenant, written(input)))
 
-    @strawberry.mutation(description="Start a draft: from now on people are assigned.")
-    @answering_problems
-    async def start_experiment(
-        self,
-        info: Info,
-        input: Annotated[ExperimentInput, INPUT],  # noqa: A002 - the name clients expect
-    ) -> ExperimentPayload:
-        """Start."""
-        tenant = info.context.allow(Scope.EXPERIMENTS_ADMIN)
-        return Experiment.of(await info.context.services.experiments.start(tenant, test_id(input.experiment_id)))
-
-    @strawberry.mutation(description="Show everybody the control for a while.")
-    @answering_problems
-    async def pause_experiment(
-        self,
-        info: Info,
-        input: Annotated[ExperimentInput, INPUT],  # noqa: A002 - the name clients expect
-    ) -> ExperimentPayload:
-        """Pause."""
-        tenant = info.context.allow(Scope.EXPERIMENTS_ADMIN)
-        return Experiment.of(await info.context.services.experiments.pause(tenant, test_id(input.experiment_id)))
-
-    @strawberry.mutation(description="Go on with a paused experiment; everybody has the variation they had.")
-    @answering_problems
-    async def resume_experiment(
-        self,
-        info: Info,
-        input: Annotated[ExperimentInput, INPUT],  # noqa: A002 - the name clients expect
-    ) -> ExperimentPayload:
-        """Resume."""
-        tenant = info.context.allow(Scope.EXPERIMENTS_ADMIN)
-        return Experiment.of(await info.context.services.experiments.resume(tenant, test_id(input.experiment_id)))
-
-    @strawberry.mutation(description="End an experiment for good; everybody has the control.")
-    @answering_problems
-    async def stop_experiment(
-        self,
-        info: Info,
-        input: Annotated[ExperimentInput, INPUT],  # noqa: A002 - the name clients expect
-    ) -> ExperimentPayload:
-        """Stop."""
-        tenant = info.context.allow(Scope.EXPERIMENTS_ADMIN)
-        return Experiment.of(await info.context.services.experiments.stop(tenant, test_id(input.experiment_id)))
+    start_experiment = _step(ExperimentService.start, "Start a draft: from now on people are assigned.")
+    pause_experiment = _step(ExperimentService.pause, "Show everybody the control for a while.")
+    resume_experiment = _step(
+        ExperimentService.resume, "Go on with a paused experiment; everybody has the variation they had."
+    )
+    stop_experiment = _step(ExperimentService.stop, "End an experiment for good; everybody has the control.")
 
     @strawberry.mutation(description="Let more people in, or split the traffic anew.")
     @answering_problems
