@@ -14,6 +14,7 @@ parameter's name behind it, it is that parameter. The targeting key is the user.
 difference is made. Needs `pip install openfeature-sdk httpx`.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
@@ -35,6 +36,7 @@ CONVERT: Final = """mutation Convert($input: RecordConversionInput!) { recordCon
 SEPARATOR: Final = ":"
 TIMEOUT_SECONDS: Final = 2.0
 
+_log = logging.getLogger(__name__)
 _CODES: Final = {"NOT_FOUND": ErrorCode.FLAG_NOT_FOUND, "VALIDATION": ErrorCode.INVALID_CONTEXT}
 
 
@@ -68,13 +70,19 @@ class PersonalizationProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
         tracking_event_details: TrackingEventDetails | None = None,
     ) -> None:
-        """Record that a goal was reached; nothing for nobody, or a goal that no experiment asks about."""
+        """Record that a goal was reached; nothing for nobody, or a goal that no experiment asks about.
+
+        What cannot be sent is logged: whoever is told of a goal has no use for the error.
+        """
         user = None if evaluation_context is None else evaluation_context.targeting_key
         if not user:
             return
         value = None if tracking_event_details is None else tracking_event_details.value
         given = {"userId": user, "goal": tracking_event_name, "value": value}
-        self._http.post(self._url, json={"query": CONVERT, "variables": {"input": given}})
+        try:
+            self._http.post(self._url, json={"query": CONVERT, "variables": {"input": given}}).raise_for_status()
+        except httpx.HTTPError as error:
+            _log.warning("the goal %s was not recorded: %s", tracking_event_name, error)
 
     def resolve_boolean_details(
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None

@@ -79,8 +79,10 @@ async def test_whatever_goes_wrong_the_default_is_there(flags: OpenFeatureClient
     assert (stranger.value, stranger.reason) == ("control", Reason.DEFAULT)
 
 
-async def test_without_a_service_the_default_is_there() -> None:
+async def test_without_a_service_the_default_is_there(caplog: pytest.LogCaptureFixture) -> None:
     provider = PersonalizationProvider("http://127.0.0.1:9/graphql", "none", timeout_seconds=0.5)
     details = await asyncio.to_thread(provider.resolve_string_details, "buttons", "none", ANNA)
     assert (details.value, details.error_code) == ("none", ErrorCode.GENERAL)
+    await asyncio.to_thread(provider.track, "paid", ANNA)
+    assert "the goal paid was not recorded" in caplog.text
     provider.shutdown()
