@@ -71,7 +71,13 @@ async def application(settings: Settings) -> AsyncIterator[Starlette]:
         yield app
 
 
-def token(tenant: TenantId, user: str, scopes: Iterable[Scope] = Scope) -> str:
+BRIEF = timedelta(seconds=2)
+"""Lifetime of a token that runs out while a test waits."""
+
+
+def token(
+    tenant: TenantId, user: str, scopes: Iterable[Scope] = Scope, lifetime: timedelta = timedelta(hours=1)
+) -> str:
     """A token that the applications of these tests trust."""
     return issue_token(
         JWT_SECRET,
@@ -81,7 +87,7 @@ def token(tenant: TenantId, user: str, scopes: Iterable[Scope] = Scope) -> str:
         issuer="personalization",
         audience="personalization",
         issued_at=SystemClock().now(),
-        lifetime=timedelta(hours=1),
+        lifetime=lifetime,
     )
 
 

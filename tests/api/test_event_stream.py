@@ -4,19 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-from domain.clock import SystemClock
-from domain.ids import UserId
 from graphql_api import events
-from graphql_api.auth import Scope, issue_token
 from tests.api.graphql_room import CONSENT, PATIENCE_SECONDS, TRACK, caller, consent, served
-from tests.api.rest_room import JWT_SECRET, RestRoom, token
+from tests.api.rest_room import BRIEF, RestRoom, token
 
 ANNA = "anna"
 FOLLOW = """subscription Follow($user: String!, $after: String) { realtimeUpdates(userId: $user, after: $after) {
@@ -97,16 +93,7 @@ async def test_a_withdrawn_consent_ends_the_stream(room: RestRoom, address: str)
 
 async def test_a_stream_ends_with_its_token(room: RestRoom, address: str) -> None:
     await agreed(room)
-    brief = issue_token(
-        JWT_SECRET,
-        tenant=room.tenant,
-        user_id=UserId(ANNA),
-        scopes=frozenset(Scope),
-        issuer="personalization",
-        audience="personalization",
-        issued_at=SystemClock().now(),
-        lifetime=timedelta(seconds=2),
-    )
+    brief = token(room.tenant, ANNA, lifetime=BRIEF)
     async with streamed(address, f"Bearer {brief}", FOLLOW, user=ANNA) as answer:
         assert "complete" not in [event async for event, _ in told(answer)]
 

@@ -4,21 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-from domain.clock import SystemClock
 from domain.ids import UserId
 from domain.realtime.model import Cursor
 from domain.settings import Settings
-from graphql_api.auth import Scope, issue_token
 from graphql_api.rest import live
 from tests.api.graphql_room import CONSENT, PATIENCE_SECONDS, TRACK, caller, consent, served
-from tests.api.rest_room import JWT_SECRET, RestRoom, application, token
+from tests.api.rest_room import BRIEF, RestRoom, application, token
 
 ANNA = "anna"
 TRACKED = {"userId": ANNA, "itemId": "modern", "action": "USED"}
@@ -181,17 +178,7 @@ async def test_a_withdrawn_consent_ends_stream_and_waiting(route: Route) -> None
 
 def brief(room: RestRoom) -> dict[str, str]:
     """A token that runs out in two seconds."""
-    issued = issue_token(
-        JWT_SECRET,
-        tenant=room.tenant,
-        user_id=UserId(ANNA),
-        scopes=frozenset(Scope),
-        issuer="personalization",
-        audience="personalization",
-        issued_at=SystemClock().now(),
-        lifetime=timedelta(seconds=2),
-    )
-    return {"Authorization": f"Bearer {issued}"}
+    return {"Authorization": f"Bearer {token(room.tenant, ANNA, lifetime=BRIEF)}"}
 
 
 async def test_a_stream_ends_with_its_token(route: Route) -> None:

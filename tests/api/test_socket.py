@@ -11,14 +11,12 @@ from starlette.applications import Starlette
 from websockets.exceptions import InvalidStatus
 
 from domain.catalog.model import CatalogItem, ItemKind
-from domain.clock import SystemClock
-from domain.ids import ItemId, UserId
+from domain.ids import ItemId
 from domain.settings import Settings
 from graphql_api import endpoint
 from graphql_api import socket as protocol
-from graphql_api.auth import Scope, issue_token
 from tests.api.graphql_room import CONSENT, begun, caller, consent, served, socket
-from tests.api.rest_room import JWT_SECRET, RestRoom, application, token
+from tests.api.rest_room import BRIEF, RestRoom, application, token
 
 ANNA = "anna"
 MODELS = "subscription { modelUpdates { version } }"
@@ -176,16 +174,7 @@ async def test_pages_of_other_origins_cannot_connect(
 
 
 async def test_a_socket_ends_with_its_token(address: str, room: RestRoom) -> None:
-    brief = issue_token(
-        JWT_SECRET,
-        tenant=room.tenant,
-        user_id=UserId(ANNA),
-        scopes=frozenset(Scope),
-        issuer="personalization",
-        audience="personalization",
-        issued_at=SystemClock().now(),
-        lifetime=timedelta(seconds=2),
-    )
+    brief = token(room.tenant, ANNA, lifetime=BRIEF)
     async with begun(address, f"Bearer {brief}") as opened:
         await opened.subscribe(MODELS)
         assert await opened.closed() == 4403
