@@ -29,7 +29,7 @@ settings.load_profile("untimed")
 
 TEST_SECRET = "a-master-secret-for-tests-only-0123456789"
 TEMPLATE_URL_VARIABLE = "TEST_TEMPLATE_DATABASE_URL"
-LOGINS = (Role.SERVICE, Role.WORKER, Role.TRAINER, Role.KEYS)
+LOGINS = tuple(role for role in Role if role is not Role.OWNER)
 
 
 def pytest_configure(config: pytest.Config) -> None:

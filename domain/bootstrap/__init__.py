@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from domain.adaptation.store import CommonWaysStore, WorkflowLog
 from domain.bootstrap.ground import lay_ground
@@ -17,6 +18,9 @@ from domain.storage.postgres import Databases
 from domain.storage.roles import Role, url_as
 
 __all__ = ["Services", "WorkerServices", "migrate_database", "open_services", "open_worker"]
+
+EXPORT_CONNECTIONS: Final = 2
+"""So many archives are read at a time in one process."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ async def migrate_database(
 async def open_services(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
     """The services of an API process or a command, closed with the block."""
     async with AsyncExitStack() as stack:
-        databases = await _open_databases(stack, settings, (Role.SERVICE, Role.KEYS))
-        ground = lay_ground(stack, settings, databases[Role.SERVICE], databases[Role.KEYS], clock or SystemClock())
+        databases = await _open_databases(stack, settings, (Role.SERVICE, Role.KEYS, Role.EXPORTER))
+        ground = lay_ground(stack, settings, databases, Role.SERVICE, clock or SystemClock())
         yield assemble(stack, ground)
 
 
@@ -55,8 +59,8 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
 async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIterator[WorkerServices]:
     """The services of a worker process, closed with the block."""
     async with AsyncExitStack() as stack:
-        databases = await _open_databases(stack, settings, (Role.WORKER, Role.TRAINER, Role.KEYS))
-        ground = lay_ground(stack, settings, databases[Role.WORKER], databases[Role.KEYS], clock or SystemClock())
+        databases = await _open_databases(stack, settings, (Role.WORKER, Role.TRAINER, Role.KEYS, Role.EXPORTER))
+        ground = lay_ground(stack, settings, databases, Role.WORKER, clock or SystemClock())
         trainer = databases[Role.TRAINER]
         yield WorkerServices(
             assemble(stack, ground),
@@ -70,9 +74,8 @@ async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIt
 async def _open_databases(stack: AsyncExitStack, settings: Settings, roles: tuple[Role, ...]) -> Databases:
     database_url = required(settings.database_url, "PERSONALIZATION_DATABASE_URL")
     passwords = role_passwords(settings)
-    databases = Databases(
-        {role: url_as(role, database_url, passwords[role]) for role in roles}, pool_size=settings.pool_size
-    )
+    urls = {role: url_as(role, database_url, passwords[role]) for role in roles}
+    databases = Databases(urls, pool_size=settings.pool_size, pool_sizes={Role.EXPORTER: EXPORT_CONNECTIONS})
     await databases.open()
     stack.push_async_callback(databases.close)
     return databases

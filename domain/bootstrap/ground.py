@@ -40,8 +40,9 @@ from domain.realtime.metrics import RealtimeMetrics
 from domain.realtime.service import OutboxPublisher
 from domain.realtime.store import Outbox, RedisLink, RedisStreams
 from domain.settings import Settings
-from domain.storage.postgres import Database
+from domain.storage.postgres import Database, Databases
 from domain.storage.redis import RedisStore
+from domain.storage.roles import Role
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class Ground:
     settings: Settings
     clock: Clock
     database: Database
+    exporter: Database
     redis: RedisStore
     redis_url: str
     registry: CollectorRegistry
@@ -71,8 +73,9 @@ class Ground:
     bus: Bus | None
 
 
-def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, vault: Database, clock: Clock) -> Ground:
-    """The ground of one process, closed with `stack`."""
+def lay_ground(stack: AsyncExitStack, settings: Settings, databases: Databases, role: Role, clock: Clock) -> Ground:
+    """The ground of one process that works as `role`, closed with `stack`."""
+    database, vault = databases[role], databases[Role.KEYS]
     registry = CollectorRegistry()
     redis_url = required(settings.redis_url, "PERSONALIZATION_REDIS_URL")
     redis = RedisStore(redis_url, name="personalization")
@@ -90,6 +93,7 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, database: Database, va
         settings=settings,
         clock=clock,
         database=database,
+        exporter=databases[Role.EXPORTER],
         redis=redis,
         redis_url=redis_url,
         registry=registry,

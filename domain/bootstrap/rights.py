@@ -6,7 +6,7 @@ from domain.bootstrap.ground import Ground
 from domain.bootstrap.secrets import derived
 from domain.erasure.store import RedisTraces
 from domain.exports.service import ExportService
-from domain.exports.store import PostgresExports
+from domain.exports.store import PostgresArchives, PostgresExports
 from domain.ids import TenantId
 from domain.jobs.model import JobKind
 from domain.jobs.service import JobQueue
@@ -48,7 +48,12 @@ class Righting:
 def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
     """The rights of one process."""
     exports = ExportService(
-        PostgresExports(ground.database, DATA_MAP), ground.directory, ground.keys, DATA_MAP, ground.clock
+        PostgresExports(ground.exporter, DATA_MAP),
+        PostgresArchives(ground.database),
+        ground.directory,
+        ground.keys,
+        DATA_MAP,
+        ground.clock,
     )
     settings, store = ground.settings, PostgresRights(ground.database, ground.outbox)
     journal = Journal((settings.journal_dir or settings.data_dir / "journal") / JOURNAL_FILE)

@@ -7,7 +7,7 @@ from domain.privacy.keys import derive
 from domain.settings import Settings
 from domain.storage.roles import Role
 
-LOGINS: Final = (Role.SERVICE, Role.WORKER, Role.TRAINER, Role.KEYS)
+LOGINS: Final = tuple(role for role in Role if role is not Role.OWNER)
 
 
 def role_passwords(settings: Settings) -> dict[Role, str]:

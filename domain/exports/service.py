@@ -6,7 +6,7 @@ for ten minutes, and only together with a token of the same user.
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -43,7 +43,7 @@ class ExportLink:
 
 
 class ExportStore(Protocol):
-    """The tables that an export reads, and the archives."""
+    """The tables that an archive is made of."""
 
     async def person(self, tenant: TenantId, identity_hash: bytes) -> SubjectId | None:
         """Who is behind a hash."""
@@ -57,6 +57,14 @@ class ExportStore(Protocol):
         self, request: PrivacyRequest, subject: SubjectId | None, sealed: bytes, at: datetime, until: datetime
     ) -> PrivacyRequest:
         """Keep an archive, if there is a person to keep it for; the request is done."""
+        ...
+
+
+class ArchiveStore(Protocol):
+    """The archives that are kept."""
+
+    async def person(self, tenant: TenantId, identity_hash: bytes) -> SubjectId | None:
+        """Who is behind a hash."""
         ...
 
     async def link(
@@ -77,10 +85,6 @@ class Directory(Protocol):
         """What stands for an external id."""
         ...
 
-    async def external_id(self, tenant: TenantId, subject: SubjectId) -> UserId:
-        """The id by which the product knows a person."""
-        ...
-
 
 class Keys(Protocol):
     """Where people's keys come from."""
@@ -93,8 +97,17 @@ class Keys(Protocol):
 class ExportService:
     """Exports."""
 
-    def __init__(self, store: ExportStore, directory: Directory, keys: Keys, data_map: DataMap, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913, RUF100 - each is another part of the world
+        self,
+        store: ExportStore,
+        archives: ArchiveStore,
+        directory: Directory,
+        keys: Keys,
+        data_map: DataMap,
+        clock: Clock,
+    ) -> None:
         self._store = store
+        self._archives = archives
         self._directory = directory
         self._keys = keys
         self._data_map = data_map
@@ -130,9 +143,9 @@ class ExportService:
             NotFound: there is no such archive, or it was fetched or has expired.
         """
         secret, now = secrets.token_urlsafe(LINK_BYTES), self._clock.now()
-        subject = await self._store.person(tenant, self._directory.identity_hash(tenant, user_id))
+        subject = await self._archives.person(tenant, self._directory.identity_hash(tenant, user_id))
         until = now + LINK_LIVES
-        if subject is None or not await self._store.link(tenant, subject, request_id, _hash(secret), now, until):
+        if subject is None or not await self._archives.link(tenant, subject, request_id, _hash(secret), now, until):
             raise NotFound("There is no such export.", field="requestId")
         return ExportLink(secret, until)
 
@@ -142,10 +155,10 @@ class ExportService:
         Raises:
             NotFound: the link was used, has expired, is another user's, or never was.
         """
-        subject = await self._store.person(tenant, self._directory.identity_hash(tenant, user_id))
+        subject = await self._archives.person(tenant, self._directory.identity_hash(tenant, user_id))
         sealed = None
         if subject is not None:
-            sealed = await self._store.take(tenant, subject, _hash(secret), self._clock.now())
+            sealed = await self._archives.take(tenant, subject, _hash(secret), self._clock.now())
         keys = {} if subject is None else await self._keys.keys_for(tenant, [subject])
         if subject is None or sealed is None or subject not in keys:
             raise NotFound("There is no such export.")
@@ -155,11 +168,18 @@ class ExportService:
         key = (await self._keys.keys_for(tenant, [subject])).get(subject)
         found = await self._store.rows(tenant, subject)
         rows = {table: [_opened(table, row, key) for row in held] for table, held in found.items()}
-        user_id = await self._directory.external_id(tenant, subject)
+        user_id = _external_id(found["subjects"], key)
         return zipped(self._data_map, document(self._data_map, tenant, user_id, rows, self._clock.now()))
 
 
 _NOBODY: Final = SubjectId(UUID(int=0))
+
+
+def _external_id(held: Sequence[Mapping[str, Any]], key: SubjectKey | None) -> UserId:
+    """The id by which the product knows the person. Raises `NotFound` if nothing is kept of them any more."""
+    if key is None or not held or not held[0]["external_id_sealed"]:
+        raise NotFound("There is no such user.", field="userId")
+    return UserId(key.open("subjects", "external_id_sealed", held[0]["external_id_sealed"]).decode())
 
 
 def _opened(table: str, row: Mapping[str, Any], key: SubjectKey | None) -> dict[str, Any]:

@@ -26,17 +26,11 @@ _TAKE = """
     WHERE tenant_id = $1 AND subject_id = $2 AND link_hash = $3 AND link_until > $4 RETURNING archive_sealed"""
 
 
-class PostgresExports:
-    """The tables, as an `ExportStore`.
+class _Directory:
+    """Who is behind the keyed hash of an id."""
 
-    Args:
-        database: logged in as the service or the worker.
-        data_map: what is exported.
-    """
-
-    def __init__(self, database: Database, data_map: DataMap) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._data_map = data_map
 
     async def person(self, tenant: TenantId, identity_hash: bytes) -> SubjectId | None:
         """Who is behind a hash."""
@@ -49,6 +43,19 @@ class PostgresExports:
                 people,
             )
         return None if alive is None else SubjectId(alive)
+
+
+class PostgresExports(_Directory):
+    """What an archive is made of, as an `ExportStore`.
+
+    Args:
+        database: logged in as the exporter, who reads the person whom it names, keeps the archive and nothing else.
+        data_map: what is exported.
+    """
+
+    def __init__(self, database: Database, data_map: DataMap) -> None:
+        super().__init__(database)
+        self._data_map = data_map
 
     async def rows(self, tenant: TenantId, subject: SubjectId) -> Mapping[str, list[dict[str, Any]]]:
         """What a person may see of every exported table, at one moment."""
@@ -66,6 +73,10 @@ class PostgresExports:
             if subject is not None:
                 await tx.execute(_KEEP, request.tenant, subject, request.request_id, sealed, at, until)
             return await done(tx, request.tenant, request.request_id, at)
+
+
+class PostgresArchives(_Directory):
+    """The sealed archives until they are fetched, as an `ArchiveStore`; logged in as the service or the worker."""
 
     async def link(
         self, tenant: TenantId, subject: SubjectId, request_id: UUID, link_hash: bytes, now: datetime, until: datetime

@@ -140,11 +140,19 @@ class Database:
 
 
 class Databases:
-    """The pools of one process, opened and closed together."""
+    """The pools of one process, opened and closed together.
 
-    def __init__(self, urls: Mapping[Role, str], *, pool_size: int = 10) -> None:
+    Args:
+        urls: where each role logs in.
+        pool_size: how many connections each may have at once.
+        pool_sizes: other numbers for single roles.
+    """
+
+    def __init__(
+        self, urls: Mapping[Role, str], *, pool_size: int = 10, pool_sizes: Mapping[Role, int] | None = None
+    ) -> None:
         self._urls = dict(urls)
-        self._pool_size = pool_size
+        self._sizes = dict.fromkeys(urls, pool_size) | dict(pool_sizes or {})
         self._pools: dict[Role, asyncpg.Pool] = {}
 
     async def open(self) -> None:
@@ -153,7 +161,7 @@ class Databases:
             self._pools[role] = await asyncpg.create_pool(
                 url,
                 min_size=0,
-                max_size=self._pool_size,
+                max_size=self._sizes[role],
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 command_timeout=STATEMENT_TIMEOUT_SECONDS,
                 reset=_nothing_to_reset,

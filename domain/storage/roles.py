@@ -4,6 +4,7 @@ from enum import StrEnum
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from domain.errors import ValidationFailed
+from domain.ids import TenantId
 
 
 class Role(StrEnum):
@@ -14,6 +15,8 @@ class Role(StrEnum):
     WORKER = "worker"
     TRAINER = "trainer"
     KEYS = "keys"
+    EXPORTER = "exporter"
+    ANALYST = "analyst"
 
     @property
     def login(self) -> str:
@@ -36,6 +39,17 @@ def url_as(role: Role, database_url: str, password: str) -> str:
     place = parts.netloc.rpartition("@")[2]
     credentials = f"{role.login}:{quote(password, safe='')}"
     return urlunsplit(parts._replace(netloc=f"{credentials}@{place}"))
+
+
+def about(tenant: TenantId, database_url: str) -> str:
+    """The same database for a client that keeps its sessions on one tenant's rows, such as psql.
+
+    Args:
+        tenant: a slug.
+        database_url: as of `url_as`, with credentials or without.
+    """
+    sign = "&" if urlsplit(database_url).query else "?"
+    return f"{database_url}{sign}options={quote(f'-c app.tenant={tenant}')}"
 
 
 def without_credentials(database_url: str) -> str:

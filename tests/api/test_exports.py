@@ -119,7 +119,9 @@ async def test_links_and_archives_end(room: RestRoom) -> None:
     _, request = await made(room)
     exports, now = room.services.exports, room.services.clock.now()
     clock = FixedClock(now)
-    later = ExportService(exports._store, exports._directory, exports._keys, exports._data_map, clock)
+    later = ExportService(
+        exports._store, exports._archives, exports._directory, exports._keys, exports._data_map, clock
+    )
     [asked] = await room.services.rights.requests(room.tenant, UserId(ANNA))
     assert str(asked.request_id) == request
     link = await later.issue_link(room.tenant, UserId(ANNA), asked.request_id)

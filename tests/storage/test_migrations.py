@@ -92,15 +92,15 @@ async def shape(url: str) -> list[tuple[str, ...]]:
     try:
         rows = await connection.fetch("""
             SELECT 'column', table_schema, table_name, column_name, data_type FROM information_schema.columns
-             WHERE table_schema IN ('public', 'vault') AND table_name <> 'tortoise_migrations'
+             WHERE table_schema IN ('public', 'vault', 'analytics') AND table_name <> 'tortoise_migrations'
             UNION ALL SELECT 'index', schemaname, tablename, indexname, indexdef FROM pg_indexes
-             WHERE schemaname IN ('public', 'vault') AND tablename <> 'tortoise_migrations'
+             WHERE schemaname IN ('public', 'vault', 'analytics') AND tablename <> 'tortoise_migrations'
             UNION ALL SELECT 'policy', schemaname, tablename, policyname, coalesce(qual, '') FROM pg_policies
             UNION ALL SELECT 'function', nspname, proname, pg_get_userbyid(proowner), prosrc
-              FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname IN ('public', 'vault')
+              FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname IN ('public', 'vault', 'analytics')
             UNION ALL SELECT 'grant', table_schema, table_name, grantee, privilege_type
               FROM information_schema.table_privileges
-             WHERE table_schema IN ('public', 'vault') AND table_name <> 'tortoise_migrations'
+             WHERE table_schema IN ('public', 'vault', 'analytics') AND table_name <> 'tortoise_migrations'
             ORDER BY 1, 2, 3, 4, 5""")
     finally:
         await connection.close()

@@ -3,7 +3,7 @@
 import asyncio
 
 from domain.ids import TenantId
-from domain.storage.postgres import Databases
+from domain.storage.postgres import Database, Databases
 from domain.storage.roles import Role
 
 
@@ -23,3 +23,24 @@ async def test_many_callers_share_the_configured_number_of_connections(
     finally:
         await pools.close()
     assert (len(used), len(set(used))) == (20, 2)
+
+
+async def test_a_role_may_have_fewer_connections_and_none_before_it_works(
+    role_urls: dict[Role, str], tenant: TenantId
+) -> None:
+    urls = {role: role_urls[role] for role in (Role.SERVICE, Role.EXPORTER)}
+    pools = Databases(urls, pool_size=3, pool_sizes={Role.EXPORTER: 1})
+    await pools.open()
+    try:
+        assert {role: pool.get_size() for role, pool in pools._pools.items()} == dict.fromkeys(urls, 0)
+        await asyncio.gather(*(named(pools[role], tenant) for role in urls for _ in range(6)))
+        sizes = {role: pool.get_size() for role, pool in pools._pools.items()}
+        assert sizes[Role.EXPORTER] == 1
+        assert 1 <= sizes[Role.SERVICE] <= 3
+    finally:
+        await pools.close()
+
+
+async def named(database: Database, tenant: TenantId) -> None:
+    async with database.transaction(tenant) as tx:
+        assert await tx.value("SELECT app_tenant()") == tenant
