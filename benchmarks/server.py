@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from domain.privacy.keys import new_key_line
+from domain.privacy.key_file import new_key_line
 from domain.settings import Settings
 
 SECRET = "a-secret-of-benchmarks-only-0123456789"  # noqa: S105 - guards nothing

@@ -1,6 +1,7 @@
 """`personalization keys`: the key that wraps people's keys."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from cli.options import data_dir_option, json_option
 from cli.output import counting, print_result
 from cli.servers import prepared
 from domain.bootstrap import open_services
+from domain.keyring.service import Rotated
+from domain.privacy.key_file import new_key_line
 
 
 @click.group("keys")
@@ -20,7 +23,24 @@ def command() -> None:
     \b
     Examples:
       personalization keys rotate
+      personalization keys new
     """
+
+
+@command.command("new")
+@json_option
+def new(as_json: bool) -> None:
+    """Print a new key, for PERSONALIZATION_KEK or a key file; nothing is changed.
+
+    \b
+    Example:
+      export PERSONALIZATION_KEK="$(personalization keys new)"
+    """
+    line = new_key_line()
+    if as_json:
+        print_result({"id": line.split()[0], "key": line})
+    else:
+        click.echo(line)
 
 
 @command.command("rotate")
@@ -30,14 +50,16 @@ def command() -> None:
 def rotate(retire: bool, data_dir: Path | None, as_json: bool) -> None:
     """Add a new key to the key file and wrap every person's key with it, while the service runs.
 
-    Back the file up afterwards. Backups of the vault from before need the older keys.
+    With keys from PERSONALIZATION_KEK, everything is wrapped with the last of them, and what may be taken out is said.
+    Back the keys up afterwards. Backups of the vault from before need the older ones. Exits 1 if some could not be
+    wrapped anew.
 
     \b
     Example:
       personalization keys rotate --retire
     """
 
-    async def rotated() -> int:
+    async def rotated() -> Rotated:
         async with open_services(settings) as services:
             with counting("wrapped", None) as advance:
                 done = await services.rotation.rotate(advance, retire=retire)
@@ -48,6 +70,25 @@ def rotate(retire: bool, data_dir: Path | None, as_json: bool) -> None:
     with prepared(local_settings(data_dir=data_dir)) as settings:
         done = asyncio.run(rotated())
     if as_json:
-        print_result({"wrapped": done, "retired": retire})
+        told = {"newest": done.newest, "remaining": dict(done.remaining), "removable": list(done.removable)}
+        print_result({"wrapped": done.wrapped, "retired": retire, **told})
     else:
-        click.echo(f"wrapped {done} keys anew" + (", and took the older ones out of the file" if retire else ""))
+        for line in _said(done, retire=retire, place="PERSONALIZATION_KEK" if settings.kek else "the file"):
+            click.echo(line)
+    sys.exit(1 if done.remaining else 0)
+
+
+def _said(done: Rotated, *, retire: bool, place: str) -> list[str]:
+    lines = [f"wrapped {done.wrapped} keys anew with {done.newest}"]
+    if retire:
+        lines.append(f"took the older keys out of {place}")
+    lines += [
+        f"{count} keys remain under {kek_id}: they cannot be opened with the configured keys"
+        for kek_id, count in sorted(done.remaining.items())
+    ]
+    if done.removable:
+        lines.append(
+            f"no key in the vault needs {', '.join(done.removable)} any more: to be taken out of {place} once every "
+            f"process wraps with {done.newest}; backups of the vault from before need it"
+        )
+    return lines

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
 
     secret: SecretStr | None = Field(None, description="Master secret, at least 32 characters.")
     kek_file: Path | None = Field(None, description="Key-encryption keys; default: a file in data_dir.")
+    kek: SecretStr | None = Field(None, description="The keys themselves, `id base64`, oldest first, parted by commas.")
     jwt_secret: SecretStr | None = Field(None, description="HS256 key for tokens of this service.")
     jwt_jwks_url: str | None = Field(None, description="Where the identity provider publishes its keys.")
     jwt_issuer: str = Field("personalization", description="Expected `iss`.")
@@ -103,6 +104,12 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             if value is not None and len(value.get_secret_value()) < 32:
                 raise ValueError(f"{PREFIX}{name.upper()} has fewer than 32 characters")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_come_from_one_place(self) -> "Settings":
+        if self.kek is not None and self.kek_file is not None:
+            raise ValueError(f"key-encryption keys come from {PREFIX}KEK or from {PREFIX}KEK_FILE, not from both")
         return self
 
     @model_validator(mode="after")

@@ -161,6 +161,8 @@ def _policy(settings: Settings) -> PrivacyPolicy:
 
 
 def _key_management(settings: Settings) -> LocalKeyManagement:
+    if settings.kek is not None:
+        return LocalKeyManagement.from_text(settings.kek.get_secret_value())
     return LocalKeyManagement.from_file(settings.kek_file or settings.data_dir / "keys" / "kek.txt")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from domain.ids import SubjectId, TenantId
-from domain.privacy.keys import WrappedKey
+from domain.privacy.key_management import WrappedKey
 from domain.privacy.store import PostgresVault
 
 _REWRAP_KEYS = """

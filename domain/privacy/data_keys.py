@@ -14,7 +14,7 @@ from domain.clock import Clock
 from domain.errors import DomainError, NotFound
 from domain.ids import SubjectId, TenantId
 from domain.privacy.encryption import KEY_BYTES, SealBroken, SubjectKey
-from domain.privacy.keys import KeyManagement, KeysUnusable, WrappedKey
+from domain.privacy.key_management import KeyManagement, KeysUnusable, WrappedKey
 from domain.privacy.lru import LruCache
 
 DEFAULT_CAPACITY = 20_000

@@ -9,7 +9,7 @@ from domain.errors import NotFound
 from domain.ids import SubjectId, TenantId
 from domain.privacy.decisions import Decision, Standing
 from domain.privacy.directory import Lookup, Newcomer
-from domain.privacy.keys import WrappedKey
+from domain.privacy.key_management import WrappedKey
 from domain.privacy.model import ConsentPurpose, Consents, PrivacyLevel, Subject
 from domain.privacy.receipts import ConsentReceipt
 from domain.realtime.model import UpdateKind

@@ -14,7 +14,7 @@ from domain.bootstrap import Services, open_worker
 from domain.catalog.model import CatalogItem, ItemKind
 from domain.clock import SystemClock
 from domain.ids import ItemId, TenantId, UserId
-from domain.privacy.keys import new_key_line
+from domain.privacy.key_file import new_key_line
 from domain.privacy.model import OBSERVED_PURPOSES
 from domain.privacy.receipts import Evidence
 from domain.settings import Settings

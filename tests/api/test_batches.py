@@ -10,7 +10,8 @@ import pytest
 from domain.bootstrap import WorkerServices, open_worker
 from domain.clock import FixedClock, SystemClock
 from domain.ids import UserId
-from domain.privacy.keys import KeysUnusable, LocalKeyManagement
+from domain.privacy.key_management import KeysUnusable
+from domain.privacy.keys import LocalKeyManagement
 from domain.profiles.service import MAX_ATTEMPTS, ProfileService
 from domain.storage.postgres import Database
 from domain.storage.roles import Role

@@ -1,13 +1,17 @@
 """Rotation of the key-encryption key while two processes read and write: no read fails, none needs the old key."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from domain.ids import TenantId, UserId
-from domain.privacy.keys import LocalKeyManagement, new_key_line
+from domain.privacy.key_file import new_key_line
+from domain.privacy.keys import LocalKeyManagement
 from domain.storage.postgres import Databases
 from domain.storage.roles import Role
 from tests.api.command import personalization
@@ -62,10 +66,11 @@ async def test_no_read_fails_while_keys_are_rotated_and_none_needs_the_old_one(
 
         busy = [asyncio.create_task(reading(0)), asyncio.create_task(reading(1)), asyncio.create_task(arriving())]
         done = await room.services.rotation.rotate(lambda _done: None, retire=True)
+        assert (dict(done.remaining), done.removable) == ({}, [])
         await busy[2]
         finished.set()
         await asyncio.gather(*busy)
-        assert done >= PEOPLE
+        assert done.wrapped >= PEOPLE
         assert min(reads) > 0
         lines = [line for line in (tmp_path / "kek.txt").read_text().splitlines() if not line.startswith("#")]
         assert len(lines) == 1
@@ -90,11 +95,78 @@ async def test_the_command_rotates_and_keeps_the_older_key_unless_told(
             for name in ("database_url", "redis_url", "data_dir", "kek_file")
         } | {"PERSONALIZATION_SECRET": TEST_SECRET}
         ran = await asyncio.to_thread(personalization, "keys", "rotate", "--json", **variables)
-        assert (ran.returncode, ran.stdout) == (0, '{"wrapped":1,"retired":false}\n'), ran.stderr
-        assert len((tmp_path / "kek.txt").read_text().splitlines()) == 2
+        assert ran.returncode == 0, ran.stderr
+        old, new = [line.split()[0] for line in (tmp_path / "kek.txt").read_text().splitlines()]
+        told = {"wrapped": 1, "retired": False, "newest": new, "remaining": {}, "removable": [old]}
+        assert json.loads(ran.stdout) == told
         assert await read(room, "anna")
         noted = (await room.services.audit.page(room.tenant, first=10)).entries
         assert [(entry.act.action, entry.act.door) for entry in noted] == [("rotateKeys", "command")]
+
+
+def kek_of(line: str) -> str:
+    return line.split()[0]
+
+
+async def test_keys_from_the_environment_are_rotated_as_far_as_the_command_can(
+    own_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    old, new, stranger = new_key_line(), new_key_line(), new_key_line()
+    settings = settings_of(own_url, redis_url, tmp_path, TEST_SECRET).model_copy(
+        update={"kek_file": None, "kek": SecretStr(f"{old},{new}")}
+    )
+    base = {f"PERSONALIZATION_{name.upper()}": str(getattr(settings, name)) for name in ("database_url", "redis_url")}
+    base |= {"PERSONALIZATION_DATA_DIR": str(tmp_path), "PERSONALIZATION_SECRET": TEST_SECRET}
+
+    async def ran(*arguments: str, kek: str, **more: str) -> tuple[int, str, str]:
+        asked = ("keys", "rotate", *arguments)
+        done = await asyncio.to_thread(personalization, *asked, **base, PERSONALIZATION_KEK=kek, **more)
+        return done.returncode, done.stdout, (done.stderr.splitlines() or [""])[-1]
+
+    async def as_json(kek: str, code: int = 0) -> dict[str, Any]:
+        status, told, said = await ran("--json", kek=kek)
+        assert status == code, said
+        found: dict[str, Any] = json.loads(told)
+        return found
+
+    before = settings.model_copy(update={"kek": SecretStr(old)})
+    async with application(before) as app:
+        first = RestRoom(app, before, TenantId("fixed"))
+        await first.services.catalog.ensure_tenant(first.tenant, "Fixed")
+        await first.agree("anna")
+    status, told, said = await ran(kek=old)
+    assert (status, told) == (1, "")
+    assert said.startswith("CONFLICT: Nothing can be added to keys from the environment. Make one with")
+    status, _, said = await ran("--retire", kek=f"{old},{new}")
+    assert (status, said.partition(":")[0]) == (1, "CONFLICT")
+    status, _, said = await ran(kek=old, PERSONALIZATION_KEK_FILE=str(tmp_path / "kek.txt"))
+    assert status == 2
+    assert "not from both" in said
+    assert old.split()[1] not in said
+    # Without the key that wrapped them nothing is lost, and what remains is counted.
+    lost = await as_json(stranger, code=1)
+    assert lost == {
+        "wrapped": 0, "retired": False, "newest": kek_of(stranger), "remaining": {kek_of(old): 1}, "removable": [],
+    }  # fmt: skip
+    async with application(settings) as app:
+        room = RestRoom(app, settings, TenantId("fixed"))
+        assert await read(room, "anna")
+        told_now = await as_json(f"{old},{new}")
+        assert (told_now["wrapped"], told_now["remaining"], told_now["removable"]) == (1, {}, [kek_of(old)])
+        assert await read(room, "anna")
+        assert await wrapped_by(room) == {kek_of(new)}
+    status, told, _ = await ran(kek=f"{old},{new}")
+    assert f"no key in the vault needs {kek_of(old)} any more: to be taken out of PERSONALIZATION_KEK" in told
+    after = settings.model_copy(update={"kek": SecretStr(new)})
+    async with application(after) as app:
+        assert await read(RestRoom(app, after, TenantId("fixed")), "anna")
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_new_key_is_printed_and_nothing_else_happens() -> None:
+    ran = personalization("keys", "new")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert LocalKeyManagement.from_text(ran.stdout).newest_id == kek_of(ran.stdout)
 
 
 async def test_no_key_is_told_by_the_question_what_to_rotate(databases: Databases) -> None:

@@ -6,7 +6,8 @@ from domain.clock import FixedClock
 from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.data_keys import DataKeys
 from domain.privacy.directory import SubjectDirectory
-from domain.privacy.keys import LocalKeyManagement, new_key_line
+from domain.privacy.key_file import new_key_line
+from domain.privacy.keys import LocalKeyManagement
 from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose, Subject
 from domain.privacy.receipts import Evidence, PrivacyPolicy
 from domain.privacy.service import PrivacyService

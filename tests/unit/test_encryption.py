@@ -10,7 +10,9 @@ import pytest
 from domain.errors import DomainError, ValidationFailed
 from domain.ids import SubjectId
 from domain.privacy.encryption import SealBroken, SubjectKey
-from domain.privacy.keys import KeysUnusable, LocalKeyManagement, WrappedKey, derive, new_key_line
+from domain.privacy.key_file import new_key_line
+from domain.privacy.key_management import KeysUnusable, WrappedKey
+from domain.privacy.keys import LocalKeyManagement, derive
 
 ANNA, BERT = SubjectId(UUID(int=1)), SubjectId(UUID(int=2))
 DATA_KEY = bytes(range(32))
