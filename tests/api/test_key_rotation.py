@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -108,59 +108,80 @@ def kek_of(line: str) -> str:
     return line.split()[0]
 
 
-async def test_keys_from_the_environment_are_rotated_as_far_as_the_command_can(
-    own_url: str, redis_url: str, tmp_path: Path
-) -> None:
-    old, new, stranger = new_key_line(), new_key_line(), new_key_line()
-    settings = settings_of(own_url, redis_url, tmp_path, TEST_SECRET).model_copy(
-        update={"kek_file": None, "kek": SecretStr(f"{old},{new}")}
-    )
-    base = {f"PERSONALIZATION_{name.upper()}": str(getattr(settings, name)) for name in ("database_url", "redis_url")}
-    base |= {"PERSONALIZATION_DATA_DIR": str(tmp_path), "PERSONALIZATION_SECRET": TEST_SECRET}
+class Fixed:
+    """A service and commands whose keys come from the environment, and a person whose key the first one wrapped."""
 
-    async def ran(*arguments: str, kek: str, **more: str) -> tuple[int, str, str]:
-        asked = ("keys", "rotate", *arguments)
-        done = await asyncio.to_thread(personalization, *asked, **base, PERSONALIZATION_KEK=kek, **more)
+    def __init__(self, url: str, redis_url: str, folder: Path) -> None:
+        self.settings = settings_of(url, redis_url, folder, TEST_SECRET).model_copy(update={"kek_file": None})
+        self._variables = {
+            "PERSONALIZATION_DATABASE_URL": url,
+            "PERSONALIZATION_REDIS_URL": redis_url,
+            "PERSONALIZATION_DATA_DIR": str(folder),
+            "PERSONALIZATION_SECRET": TEST_SECRET,
+        }
+
+    @asynccontextmanager
+    async def serving(self, *keks: str) -> AsyncIterator[RestRoom]:
+        settings = self.settings.model_copy(update={"kek": SecretStr(",".join(keks))})
+        async with application(settings) as app:
+            yield RestRoom(app, settings, TenantId("fixed"))
+
+    async def found(self, kek: str) -> None:
+        async with self.serving(kek) as room:
+            await room.services.catalog.ensure_tenant(room.tenant, "Fixed")
+            await room.agree("anna")
+
+    async def rotate(self, *arguments: str, keks: Sequence[str], **more: str) -> tuple[int, str, str]:
+        """Exit status, standard output, and the last line of standard error."""
+        variables = self._variables | {"PERSONALIZATION_KEK": ",".join(keks)} | more
+        done = await asyncio.to_thread(personalization, "keys", "rotate", *arguments, **variables)
         return done.returncode, done.stdout, (done.stderr.splitlines() or [""])[-1]
 
-    async def as_json(kek: str, code: int = 0) -> dict[str, Any]:
-        status, told, said = await ran("--json", kek=kek)
-        assert status == code, said
-        found: dict[str, Any] = json.loads(told)
-        return found
 
-    before = settings.model_copy(update={"kek": SecretStr(old)})
-    async with application(before) as app:
-        first = RestRoom(app, before, TenantId("fixed"))
-        await first.services.catalog.ensure_tenant(first.tenant, "Fixed")
-        await first.agree("anna")
-    status, told, said = await ran(kek=old)
+@pytest.fixture
+def fixed(own_url: str, redis_url: str, tmp_path: Path) -> Fixed:
+    return Fixed(own_url, redis_url, tmp_path)
+
+
+async def test_keys_from_the_environment_are_rotated_while_the_service_runs(fixed: Fixed, tmp_path: Path) -> None:
+    old, new = new_key_line(), new_key_line()
+    await fixed.found(old)
+    async with fixed.serving(old, new) as room:
+        assert await read(room, "anna")
+        status, told, said = await fixed.rotate("--json", keks=(old, new))
+        assert status == 0, said
+        assert json.loads(told) == {
+            "wrapped": 1, "retired": False, "newest": kek_of(new), "remaining": {}, "removable": [kek_of(old)],
+        }  # fmt: skip
+        assert await read(room, "anna")
+        assert await wrapped_by(room) == {kek_of(new)}
+    _, told, _ = await fixed.rotate(keks=(old, new))
+    assert f"no key in the vault needs {kek_of(old)} any more: to be taken out of PERSONALIZATION_KEK" in told
+    async with fixed.serving(new) as room:
+        assert await read(room, "anna")
+    assert not (tmp_path / "keys").exists()
+
+
+async def test_what_a_command_cannot_do_with_keys_from_the_environment_is_refused(fixed: Fixed, tmp_path: Path) -> None:
+    old, new, stranger = new_key_line(), new_key_line(), new_key_line()
+    await fixed.found(old)
+    status, told, said = await fixed.rotate(keks=(old,))
     assert (status, told) == (1, "")
     assert said.startswith("CONFLICT: Nothing can be added to keys from the environment. Make one with")
-    status, _, said = await ran("--retire", kek=f"{old},{new}")
+    status, _, said = await fixed.rotate("--retire", keks=(old, new))
     assert (status, said.partition(":")[0]) == (1, "CONFLICT")
-    status, _, said = await ran(kek=old, PERSONALIZATION_KEK_FILE=str(tmp_path / "kek.txt"))
+    status, _, said = await fixed.rotate(keks=(old,), PERSONALIZATION_KEK_FILE=str(tmp_path / "kek.txt"))
     assert status == 2
     assert "not from both" in said
     assert old.split()[1] not in said
     # Without the key that wrapped them nothing is lost, and what remains is counted.
-    lost = await as_json(stranger, code=1)
-    assert lost == {
+    status, told, said = await fixed.rotate("--json", keks=(stranger,))
+    assert status == 1, said
+    assert json.loads(told) == {
         "wrapped": 0, "retired": False, "newest": kek_of(stranger), "remaining": {kek_of(old): 1}, "removable": [],
     }  # fmt: skip
-    async with application(settings) as app:
-        room = RestRoom(app, settings, TenantId("fixed"))
+    async with fixed.serving(old) as room:
         assert await read(room, "anna")
-        told_now = await as_json(f"{old},{new}")
-        assert (told_now["wrapped"], told_now["remaining"], told_now["removable"]) == (1, {}, [kek_of(old)])
-        assert await read(room, "anna")
-        assert await wrapped_by(room) == {kek_of(new)}
-    status, told, _ = await ran(kek=f"{old},{new}")
-    assert f"no key in the vault needs {kek_of(old)} any more: to be taken out of PERSONALIZATION_KEK" in told
-    after = settings.model_copy(update={"kek": SecretStr(new)})
-    async with application(after) as app:
-        assert await read(RestRoom(app, after, TenantId("fixed")), "anna")
-    assert not (tmp_path / "keys").exists()
 
 
 def test_a_new_key_is_printed_and_nothing_else_happens() -> None:
