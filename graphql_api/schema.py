@@ -25,11 +25,12 @@ from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.data_map import DataMapQuery
 from graphql_api.errors import presented
-from graphql_api.execution import PlainReading
+from graphql_api.execution import reading_by
 from graphql_api.experiments import ExperimentMutation, ExperimentQuery, ExperimentSubscription
 from graphql_api.exports import ExportMutation
 from graphql_api.feedback import FeedbackMutation
 from graphql_api.generation import GenerationMutation, GenerationQuery
+from graphql_api.hooks import OperationHooks
 from graphql_api.identities import IdentityMutation
 from graphql_api.insights import InsightMutation
 from graphql_api.item_import import ItemImportMutation
@@ -39,6 +40,7 @@ from graphql_api.measurement import CountedOperations, OperationMetrics
 from graphql_api.metrics import MetricsQuery
 from graphql_api.models import ModelsMutation, ModelsQuery
 from graphql_api.operations import OperationsQuery
+from graphql_api.plans import SelectionPlans
 from graphql_api.privacy import PrivacyMutation, PrivacyQuery
 from graphql_api.problems import Problem
 from graphql_api.profiles import ProfileMutation, ProfileNode, ProfileQuery
@@ -199,6 +201,12 @@ class _Schema(strawberry.Schema):
         options["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
         return await super().execute(query, *arguments, **options)
 
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> OperationHooks:
+        """What runs the extensions of one operation."""
+        return OperationHooks(execution_context, extensions)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Present what went wrong before the extensions could see it, such as a syntax error."""
         if execution_context is not None:
@@ -212,6 +220,7 @@ def build_schema(
     in_order: bool = False,
     metrics: OperationMetrics | None = None,
     cache: DocumentCache | None = None,
+    plans: SelectionPlans | None = None,
 ) -> strawberry.Schema:
     """The schema with everything that wraps an operation.
 
@@ -221,6 +230,7 @@ def build_schema(
         in_order: sorted by name, for printing; Strawberry 0.341 cannot resolve unions of a sorted schema.
         metrics: where operations are counted, if they are.
         cache: documents that were checked already; one of its own if absent.
+        plans: how their selections are answered; plans of its own if absent.
     """
     cache = cache or DocumentCache(introspection=not production)
     extensions: list[Any] = [Audited, lambda: OperationLimits(cache), CallRates, PresentedErrors, CacheReport]
@@ -233,7 +243,7 @@ def build_schema(
         subscription=Subscription,
         types=[CatalogItemNode, ProfileNode, Problem],
         extensions=[*extensions, Measured] if debug else extensions,
-        execution_context_class=PlainReading,
+        execution_context_class=reading_by(plans or SelectionPlans()),
         config=StrawberryConfig(disable_field_suggestions=production, sort_schema=in_order),
     )
 

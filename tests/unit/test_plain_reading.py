@@ -168,7 +168,7 @@ async def test_a_subscription_remembers_nothing_of_events_that_are_over() -> Non
 
     class Watched(PlainReading):
         def build_per_event_executor(self, payload: Any) -> PlainReading:
-            remembered.add(len(self._relevant_sub_fields) + len(self._laid_out))
+            remembered.add(len(self._plan.below) + len(self._plan.readings))
             return super().build_per_event_executor(payload)
 
     answering = strawberry.Schema(Branch, subscription=Subscription, types=[Leaf], execution_context_class=Watched)
