@@ -1,25 +1,19 @@
 """The documented tables, what the design adds to them, and who may touch which rows."""
 
-from pathlib import Path
 from uuid import uuid4
 
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields.data import JSON_DUMPS
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
-
-SQL = RunSQL(
-    [(_SQL_FOLDER / name).read_text() for name in ("0001_tables.sql", "0001_security.sql")],
-    reverse_sql=(_SQL_FOLDER / "0001_down.sql").read_text(),
-)
+SQL = written("0001_tables", "0001_security", back="0001_down")
 
 
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     initial = True
 
     operations = [

@@ -1,23 +1,19 @@
 """What serving needs beside the model: business rules, live counts, circumstances of a list, ids in byte order."""
 
-from pathlib import Path
-
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields.data import JSON_DUMPS
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareField, DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0001_initial")]
 
     operations = [
-        RunSQL((_SQL_FOLDER / "0002_serving.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0002_down.sql").read_text()),
+        written("0002_serving", back="0002_down"),
         DeclareTable(
             name="CountedInterestRow",
             fields=[

@@ -1,24 +1,18 @@
 """What the registry keeps of a version beside its bytes, and what the trainer may read of served lists."""
 
-from pathlib import Path
-
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareChange, DeclareField, DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0002_serving")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0003_registry.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0003_down.sql").read_text()
-        ),
+        written("0003_registry", back="0003_down"),
         DeclareTable(
             name="ModelChangeRow",
             fields=[

@@ -1,24 +1,19 @@
 """What people said about their interface, the context of their sessions, and what many people of a tenant do alike."""
 
-from pathlib import Path
 from uuid import uuid4
 
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareField, DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0003_registry")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0004_adaptation.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0004_down.sql").read_text()
-        ),
+        written("0004_adaptation", back="0004_down"),
         DeclareField(model_name="SessionRow", name="context_sealed", field=fields.BinaryField(null=True)),
         DeclareTable(
             name="AdaptationRow",

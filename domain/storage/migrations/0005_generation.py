@@ -1,24 +1,18 @@
 """What groups of people chose for their videos, what analyses found in items, and whose generations may be counted."""
 
-from pathlib import Path
-
 from orjson import loads
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.fields.data import JSON_DUMPS
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0004_adaptation")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0005_generation.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0005_down.sql").read_text()
-        ),
+        written("0005_generation", back="0005_down"),
         DeclareTable(
             name="CatalogInsightsRow",
             fields=[

@@ -1,22 +1,16 @@
 """The record of ids that turned out to be one person."""
 
-from pathlib import Path
+from tortoise import fields
 
-from tortoise import fields, migrations
-from tortoise.migrations.operations import RunSQL
-
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0005_generation")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0006_identities.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0006_down.sql").read_text()
-        ),
+        written("0006_identities", back="0006_down"),
         DeclareTable(
             name="IdentityMergeRow",
             fields=[

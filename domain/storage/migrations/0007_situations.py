@@ -1,18 +1,11 @@
 """Training sees where lists were served."""
 
-from pathlib import Path
-
-from tortoise import migrations
-from tortoise.migrations.operations import RunSQL
-
-_SQL_FOLDER = Path(__file__).parent / "sql"
+from domain.storage.migrations._sql import SqlMigration, written
 
 
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0006_identities")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0007_situations.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0007_down.sql").read_text()
-        ),
+        written("0007_situations", back="0007_down"),
     ]

@@ -1,23 +1,17 @@
 """Accounts of the user management service, and the record of their deletions."""
 
-from pathlib import Path
-
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0008_unannounced")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0009_accounts.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0009_down.sql").read_text()
-        ),
+        written("0009_accounts", back="0009_down"),
         DeclareTable(
             name="UserAccountRow",
             fields=[

@@ -1,21 +1,17 @@
 """Requests of people, and the receipts of what was done."""
 
-from pathlib import Path
-
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareRemoval, DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0009_accounts")]
 
     operations = [
-        RunSQL((_SQL_FOLDER / "0010_rights.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0010_down.sql").read_text()),
+        written("0010_rights", back="0010_down"),
         DeclareRemoval(model_name="AccountTombstoneRow", name="unfinished"),
         DeclareRemoval(model_name="AccountTombstoneRow", name="finished_at"),
         DeclareTable(

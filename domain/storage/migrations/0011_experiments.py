@@ -1,24 +1,17 @@
 """Policies of experiments and the sums of what their units did."""
 
-from pathlib import Path
-
-from tortoise import fields, migrations
+from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
-from tortoise.migrations.operations import RunSQL
 
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareField, DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0010_rights")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0011_experiments.sql").read_text(),
-            reverse_sql=(_SQL_FOLDER / "0011_down.sql").read_text(),
-        ),
+        written("0011_experiments", back="0011_down"),
         DeclareField(model_name="Tenant", name="experiments_version", field=fields.BigIntField()),
         DeclareField(model_name="ExperimentRow", name="revision", field=fields.BigIntField()),
         DeclareField(model_name="ExposureRow", name="stale", field=fields.BooleanField()),

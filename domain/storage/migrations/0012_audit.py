@@ -1,20 +1,16 @@
 """The audit log."""
 
-from pathlib import Path
+from tortoise import fields
 
-from tortoise import fields, migrations
-from tortoise.migrations.operations import RunSQL
-
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0011_experiments")]
 
     operations = [
-        RunSQL((_SQL_FOLDER / "0012_audit.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0012_down.sql").read_text()),
+        written("0012_audit", back="0012_down"),
         DeclareTable(
             name="AuditRow",
             fields=[

@@ -1,20 +1,16 @@
 """Archives of what is kept of people, until they are fetched."""
 
-from pathlib import Path
+from tortoise import fields
 
-from tortoise import fields, migrations
-from tortoise.migrations.operations import RunSQL
-
+from domain.storage.migrations._sql import SqlMigration, written
 from domain.storage.migrations._state import DeclareTable
 
-_SQL_FOLDER = Path(__file__).parent / "sql"
 
-
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0012_audit")]
 
     operations = [
-        RunSQL((_SQL_FOLDER / "0013_exports.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0013_down.sql").read_text()),
+        written("0013_exports", back="0013_down"),
         DeclareTable(
             name="PrivacyExportRow",
             fields=[

@@ -1,18 +1,11 @@
 """Who is there at which level, for the daily run of retention."""
 
-from pathlib import Path
-
-from tortoise import migrations
-from tortoise.migrations.operations import RunSQL
-
-_SQL_FOLDER = Path(__file__).parent / "sql"
+from domain.storage.migrations._sql import SqlMigration, written
 
 
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0013_exports")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0014_retention.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0014_down.sql").read_text()
-        ),
+        written("0014_retention", back="0014_down"),
     ]

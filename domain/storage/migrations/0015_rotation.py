@@ -1,18 +1,11 @@
 """Which data keys an older key-encryption key wrapped, for its rotation."""
 
-from pathlib import Path
-
-from tortoise import migrations
-from tortoise.migrations.operations import RunSQL
-
-_SQL_FOLDER = Path(__file__).parent / "sql"
+from domain.storage.migrations._sql import SqlMigration, written
 
 
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0014_retention")]
 
     operations = [
-        RunSQL(
-            (_SQL_FOLDER / "0015_rotation.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0015_down.sql").read_text()
-        ),
+        written("0015_rotation", back="0015_down"),
     ]

@@ -1,17 +1,11 @@
 """Logins for archives of one person and for sums of many."""
 
-from pathlib import Path
-
-from tortoise import migrations
-from tortoise.migrations.operations import RunSQL
-
-_SQL_FOLDER = Path(__file__).parent / "sql"
+from domain.storage.migrations._sql import SqlMigration, written
 
 
-class Migration(migrations.Migration):
+class Migration(SqlMigration):
     dependencies = [("personalization", "0016_contexts")]
 
     operations = [
-        RunSQL((_SQL_FOLDER / "0017_roles.sql").read_text(), reverse_sql=(_SQL_FOLDER / "0017_down.sql").read_text()),
-        RunSQL((_SQL_FOLDER / "0017_analytics.sql").read_text(), reverse_sql="SELECT 1"),
+        written("0017_roles", "0017_analytics", back="0017_down"),
     ]
