@@ -21,13 +21,15 @@ REPOSITORY = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 SUPERVISED = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from cli.program import Program
 from cli.supervisor import RestartPolicy, Supervisor
 from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
 
 folder, servers, programs = Path(sys.argv[1]), sys.argv[2] == "servers", sys.argv[3:]
+# What runs the tests may ignore it, as nohup does, and children inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if os.environ["HANGUP"] == "ignored" else signal.SIG_DFL)
 report = lambda text: print(text, flush=True)
 policy = RestartPolicy(first_delay_seconds=0.05, longest_delay_seconds=0.1, attempts=4)
 with Supervisor(report, policy) as supervisor:
@@ -53,7 +55,7 @@ PARENT = "import subprocess, time; subprocess.Popen(['/bin/sleep', '613']); prin
 class Run:
     """One supervisor in a process of its own."""
 
-    def __init__(self, folder: Path, *programs: str, servers: bool = False) -> None:
+    def __init__(self, folder: Path, *programs: str, servers: bool = False, hangup: str = "heard") -> None:
         self.folder = folder
         self._said = (folder / "said").open("w+")
         self.process = subprocess.Popen(
@@ -61,7 +63,7 @@ class Run:
             stdout=self._said,
             stderr=subprocess.STDOUT,
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SUPERVISED_IN": str(folder)},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SUPERVISED_IN": str(folder), "HANGUP": hangup},
         )
 
     def said(self) -> str:
@@ -119,6 +121,17 @@ def test_a_signal_stops_everything_last_started_first(folder: Path, number: sign
     assert run.end(number) == 0
 
     assert re.findall(r"stopping (\w+)", run.said()) == ["api", "worker", "valkey", "postgres"]
+    assert left_in(folder) == set()
+
+
+@LINUX
+def test_under_nohup_the_service_survives_its_terminal(folder: Path) -> None:
+    run = Run(folder, "worker", SLEEPS, hangup="ignored")
+    run.until("hello")
+
+    assert run.end(signal.SIGHUP, signal.SIGTERM) == 0
+
+    assert "killing" not in run.said()
     assert left_in(folder) == set()
 
 
