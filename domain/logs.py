@@ -34,6 +34,7 @@ def configure_logging(*, level: str = "INFO", debug: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.getLogger("uvicorn.error").addFilter(_tells_no_caller)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -48,6 +49,11 @@ def configure_logging(*, level: str = "INFO", debug: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if debug else threshold)
+
+
+def _tells_no_caller(record: logging.LogRecord) -> bool:
+    """Whether a line of the server is kept: those about single sockets hold a caller's address and path."""
+    return '"WebSocket' not in str(record.msg)
 
 
 def _json(event: object, default: Callable[[Any], Any]) -> str:

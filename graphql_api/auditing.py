@@ -15,7 +15,7 @@ from strawberry.extensions import SchemaExtension
 from domain.auditing.model import Entry
 from domain.auditing.service import OK
 from domain.bootstrap import Services
-from domain.errors import ValidationFailed
+from domain.errors import Forbidden, ValidationFailed
 from domain.privacy.model import valid_user_id
 from graphql_api.auth import Principal, Scope
 from graphql_api.context import GraphQLContext, Info
@@ -84,7 +84,10 @@ async def note(
     given: Mapping[str, Any],
     correlation: str,
 ) -> None:
-    """Write one act into the log; of what was given, only whom or what it names."""
+    """Write one act into the log; of what was given, only whom or what it names.
+
+    What a refused call about a person or without the right names may be any text, and nothing is ever deleted here.
+    """
     about = given.get("userId")
     await services.audit.note(
         principal.tenant,
@@ -93,7 +96,7 @@ async def note(
         door=door,
         outcome=outcome,
         subject=about if isinstance(about, str) else None,
-        concerned=_object(given),
+        concerned=_object(given) if outcome == OK or (about is None and outcome != Forbidden.code) else None,
         correlation=correlation,
     )
 

@@ -28,7 +28,8 @@ SECURITY_HEADERS: Final = {
 CORRELATION: Final = b"x-correlation-id"
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-_CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Random ids alone: what a caller may choose freely could name somebody, in logs and where entries are never deleted.
+_CORRELATION = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _TOO_LARGE = b'{"errors":[{"message":"The body is larger than 1 MB.","extensions":{"code":"VALIDATION"}}]}'
 
@@ -161,7 +162,7 @@ class BodyTooLarge(Exception):
 
 
 def correlation_of(headers: Headers) -> str:
-    """The id under which all that a request causes is logged: the caller's, if it is well-formed, or a new one."""
+    """The id under which all that a request causes is logged: the caller's UUID or 32 hex digits, or a new one."""
     given = headers.get("x-correlation-id", "")
     if _CORRELATION.fullmatch(given):
         return given

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from domain.erasure.model import Level, Reached
 from domain.ids import SubjectId, TenantId
@@ -31,6 +32,20 @@ _BURY = """
     WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
 
 
+# Labels of receipts are written by callers. Those stay that can name nobody: versions that are numbers or dates, the
+# bases of Article 6, and what this service calls itself.
+_STRIP_RECEIPTS = """
+    UPDATE consents SET
+        policy_version = CASE
+            WHEN policy_version ~ '^v?[0-9]{1,4}([.-][0-9]{1,2}){0,2}$' THEN policy_version ELSE '' END,
+        legal_basis = CASE WHEN lower(legal_basis) = ANY($3::text[]) THEN legal_basis ELSE '' END,
+        source = CASE WHEN source = ANY($4::text[]) THEN source ELSE '' END
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
+
+BASES: Final = ("consent", "contract", "legal obligation", "vital interests", "public task", "legitimate interests")
+OWN_SOURCES: Final = ("operator-default", "identity-merge", "import")
+
+
 async def rows_erased(
     tx: Transaction, outbox: Outbox, tenant: TenantId, subjects: Sequence[SubjectId], at: datetime
 ) -> list[Reached]:
@@ -49,6 +64,7 @@ async def rows_erased(
     )
     await outbox.announce_many(tx, tenant, [(subject, UpdateKind.ERASED, b"") for subject in subjects])
     await tx.execute(_BURY, tenant, list(subjects), at)
+    await tx.execute(_STRIP_RECEIPTS, tenant, list(subjects), list(BASES), list(OWN_SOURCES))
     kept = "no way to the person is left: their id and its hash are gone"
     return [
         *reached,
@@ -58,7 +74,12 @@ async def rows_erased(
             Level.LOGICAL,
             f"a random id with dates stays, so that nothing brings it back; {kept}",
         ),
-        Reached("postgres", "consents", Level.OUT_OF_SCOPE, f"receipts stay as evidence under a random id; {kept}"),
+        Reached(
+            "postgres",
+            "consents",
+            Level.OUT_OF_SCOPE,
+            f"receipts stay as evidence under a random id, without labels that could name somebody; {kept}",
+        ),
         Reached("postgres", "outbox", Level.LOGICAL, "emptied; what is left says only that the person is gone"),
     ]
 

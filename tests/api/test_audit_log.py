@@ -40,9 +40,7 @@ async def entries(olga: Graph, **asked: Any) -> list[dict[str, Any]]:
 
 async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> None:
     anna = caller(room.app, room.tenant, ANNA)
-    await anna.post(
-        {"query": CONSENT, "variables": {"input": consent(ANNA, granted=True)}}, X_Correlation_ID="call-1234"
-    )
+    await anna.post({"query": CONSENT, "variables": {"input": consent(ANNA, granted=True)}}, X_Correlation_ID="7c" * 16)
     async with served(room.app) as address, begun(address, f"Bearer {token(room.tenant, ANNA)}") as opened:
         await opened.subscribe(CONSENT, input=consent(ANNA, granted=False))
         await opened.next()
@@ -55,7 +53,7 @@ async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> Non
         ("2", "recordConsent", "graphql", "OK"),
         ("1", "recordConsent", "graphql", "OK"),
     ]
-    assert found[2]["correlationId"] == "call-1234"
+    assert found[2]["correlationId"] == "7c" * 16
     assert {e["actor"] for e in found} == {e["subject"] for e in found} != {None}
 
 
@@ -234,3 +232,12 @@ async def test_commands_note_what_they_did_and_check_the_whole(
     await owner.close()
     broken = personalization("audit-log", "--tenant", room.tenant, **variables(room))
     assert (broken.returncode, "entry 2 was changed" in broken.stdout) == (1, True)
+
+
+async def test_a_refused_call_about_a_person_leaves_none_of_its_words(room: RestRoom, olga: Graph) -> None:
+    force = """mutation F($u: String!, $e: String!) { forceVariation(input: { userId: $u, experimentId: $e }) {
+      __typename } }"""
+    for scopes, outcome in ((list(Scope), "NOT_FOUND"), ([Scope.PROFILE_READ], "FORBIDDEN")):
+        await caller(room.app, room.tenant, ANNA, scopes).ask(force, u=ANNA, e="anna-meier")
+        entry = (await entries(olga))[0]
+        assert (entry["action"], entry["outcome"], entry["object"]) == ("forceVariation", outcome, None)

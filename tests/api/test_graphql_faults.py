@@ -97,12 +97,16 @@ async def test_an_outage_is_a_problem_that_says_when_to_come_back(
     assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE", "retryAfterSeconds": 2}
 
 
+OWN_ID = "7C717171-7171-4717-8717-717171717171"
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ({"X_Correlation_ID": "call-1234"}, "call-1234"),
+        ({"X_Correlation_ID": "7c" * 16}, "7c" * 16),
+        ({"X_Correlation_ID": OWN_ID}, OWN_ID),
         ({"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, "ab" * 16),
-        ({"X_Correlation_ID": "call-1234", "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, "call-1234"),
+        ({"X_Correlation_ID": "7c" * 16, "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}, "7c" * 16),
     ],
 )
 async def test_a_fault_of_ours_shows_an_id_and_nothing_else(
@@ -120,7 +124,9 @@ async def test_a_fault_of_ours_shows_an_id_and_nothing_else(
     assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize("given", ["", "short", "a" * 65, "with space", "<script>", "line\\nbreak"])
+@pytest.mark.parametrize(
+    "given", ["", "anna-meier", "4917012345678", "a" * 33, "with space", "<script>", "line\\nbreak"]
+)
 async def test_a_strange_correlation_id_is_replaced(given: str, anna: Graph) -> None:
     answer = await anna.post({"query": "{ __typename }"}, X_Correlation_ID=given)
     assert answer.headers["x-correlation-id"] != given

@@ -198,14 +198,14 @@ async def test_a_fault_of_ours_shows_an_id_and_nothing_else(room: RestRoom, monk
 
     monkeypatch.setattr(room.services.profiles, "profile", bug)
     async with room.caller(USER) as anna:
-        answer = await anna.get(f"/profile/{USER}", headers={"X-Correlation-ID": "call-1234"})
+        answer = await anna.get(f"/profile/{USER}", headers={"X-Correlation-ID": "7c" * 16})
     assert answer.json() == {
         "type": "/api/personalization/docs#INTERNAL",
         "title": "Something went wrong on our side",
         "status": 500,
         "detail": MASKED,
         "code": "INTERNAL",
-        "correlationId": "call-1234",
+        "correlationId": "7c" * 16,
     }
 
 

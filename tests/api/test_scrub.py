@@ -1,32 +1,42 @@
-"""The physical step: after it, no byte of an erased person is in the database's files, the logs or the models."""
+"""The physical step: after it, nothing of an erased canary is readable in files, the log, Redis, exports or models."""
 
 import asyncio
+import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
-from domain.bootstrap import migrate_database
-from domain.ids import TenantId, UserId
+from domain.ids import TenantId
 from domain.privacy.data_map import Store
 from domain.privacy.inventory import DATA_MAP
 from domain.rights.signing import require_chained
-from domain.settings import Settings
-from domain.storage.embedded import EmbeddedPostgres, EmbeddedValkey
+from domain.storage.embedded import EmbeddedPostgres, running_valkey
 from domain.storage.embedded.postgres import repair_url
-from domain.storage.postgres import Databases
-from domain.storage.roles import Role, url_as
 from domain.storage.scrub import scrub
-from tests.api.canary import CANARY, MARK, through_every_door
-from tests.api.command import personalization
-from tests.api.rest_room import JWT_SECRET, RestRoom, application
-from tests.conftest import TEST_SECRET, role_passwords
+from tests.api.byte_search import files_with, forms, is_in, keys_with
+from tests.api.canary_filling import CANARY, MARK
+from tests.api.canary_visit import Visit, everything
+from tests.api.command import Up, personalization, running
+from tests.api.rest_room import ITEMS
 
-TENANT = TenantId("scrubbed")
+TENANT = TenantId("demo")
+IDLE = """
+    SELECT NOT EXISTS (SELECT 1 FROM user_behavior_events WHERE processed_at IS NULL AND quarantined_at IS NULL)
+       AND NOT EXISTS (SELECT 1 FROM privacy_requests WHERE state IN ('waiting', 'running'))"""
+
+TRACES = """
+    SELECT json_build_array(subject_id, encode(wrapped, 'hex'))::text FROM vault.data_keys
+    UNION ALL SELECT json_build_array(subject_id, encode(attributes_sealed, 'hex'))::text FROM user_accounts
+    UNION ALL SELECT json_build_array(subject_id, encode(learned_sealed, 'hex'))::text FROM user_profiles"""
+"""What must not be found again: people's wrapped keys, and what is sealed with them."""
 
 
 @pytest.fixture
@@ -34,76 +44,106 @@ def data_dir() -> Iterator[Path]:
     """A short, empty data folder that every user may pass."""
     made = Path(tempfile.mkdtemp(prefix="scrub-", dir="/tmp"))
     made.chmod(0o711)
-    yield made
+    yield made / "data"
     for link in made.rglob("data"):
         if link.is_symlink():
             shutil.rmtree(link.readlink().parent)
     shutil.rmtree(made)
 
 
-def files_with(folder: Path, words: Iterable[bytes]) -> set[str]:
-    """The files below a folder that hold one of these, links followed."""
-    places = [folder, *(link.resolve() for link in folder.rglob("data") if link.is_symlink())]
-    found = set()
-    for path in (path for place in places for path in place.rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        found |= {str(path)} if any(word in content for word in words) else set()
-    return found
+async def rows(data_dir: Path, statement: str) -> list[Any]:
+    """The first column of a question to everything in the database."""
+    connection = await asyncpg.connect(repair_url(data_dir).replace("/postgres?", "/personalization?"))
+    try:
+        return [row[0] for row in await connection.fetch(statement)]
+    finally:
+        await connection.close()
 
 
-async def traces(databases: Databases, room: RestRoom) -> tuple[list[bytes], list[bytes]]:
-    """What must not be found again: the canary's wrapped keys, and what is sealed with them."""
-    people = await through_every_door(room)
-    async with databases[Role.KEYS].transaction(room.tenant, people) as tx:
-        keys = [bytes(row[0]) for row in await tx.rows("SELECT wrapped FROM vault.data_keys")]
-    async with databases[Role.SERVICE].transaction(room.tenant, people) as tx:
-        sealed = [bytes(row[0]) for row in await tx.rows("SELECT external_id_sealed FROM subjects")]
-        sealed += [bytes(row[0]) for row in await tx.rows("SELECT attributes_sealed FROM user_accounts")]
-    return [key for key in keys if key], [value for value in sealed if value]
+async def idle(data_dir: Path) -> None:
+    """Wait until the worker has nothing to do."""
+    async with asyncio.timeout(60):
+        while not (await rows(data_dir, IDLE))[0]:  # noqa: ASYNC110 - it is another process that ends its work
+            await asyncio.sleep(0.1)
 
 
-async def lived_and_erased(settings: Settings) -> tuple[list[bytes], list[bytes]]:
-    await migrate_database(settings)
-    urls = {role: url_as(role, str(settings.database_url), p) for role, p in role_passwords().items()}
-    databases = Databases(urls, pool_size=2)
-    await databases.open()
-    async with application(settings) as app:
-        room = RestRoom(app, settings, TENANT)
-        await room.services.catalog.ensure_tenant(TENANT, "Scrubbed")
-        found = await traces(databases, await room.furnish())
-        await room.services.rights.erase(TENANT, UserId(CANARY))
-    await databases.close()
-    return found
+def catalogued(data_dir: Path, folder: Path) -> None:
+    """Import the catalogue, which makes the tenant."""
+    lines = ["item_id,title,kind", *(f"{item.item_id},{item.title},{item.kind.name}" for item in ITEMS)]
+    (folder / "items.csv").write_text("\n".join(lines))
+    done("import", str(folder / "items.csv"), "--items", "--format", "csv", data_dir=data_dir)
+
+
+def imported(data_dir: Path, folder: Path) -> None:
+    """Import what some people did, the canary among them, and train a model of it."""
+    with (folder / "events.csv").open("w") as file:
+        written = csv.writer(file)
+        written.writerow(["user_id", "item_id", "type", "timestamp", "device", "session", "mood"])
+        for place in range(240):
+            user = CANARY if place % 12 == 0 else f"user-{place % 12}"
+            at = datetime.now(UTC) - timedelta(hours=place)
+            item = ITEMS[place * 7 % len(ITEMS)].item_id
+            written.writerow([user, item, "template_used", at.isoformat(), MARK, MARK, f"{MARK} mood"])
+        written.writerow([CANARY, f"{MARK} item", f"{MARK} type", f"{MARK} time", MARK, MARK, MARK])
+    given = (str(folder / "events.csv"), "--context", "mood", "--legal-basis", "consent", "--format", "csv")
+    done("import", *given, data_dir=data_dir)
+    done("train", "--force", data_dir=data_dir)
+    done("privacy", "export", CANARY, "--out", str(folder / "export.zip"), data_dir=data_dir, json=False)
+    assert is_in((folder / "export.zip").read_bytes(), [f"{MARK} mood".encode()])
+
+
+def done(*arguments: str, data_dir: Path, json: bool = True) -> str:
+    """What a command that must succeed prints."""
+    at = ("--tenant", TENANT) if arguments[:2] != ("privacy", "scrub") else ()
+    ran = personalization(*arguments, *at, "--data-dir", str(data_dir), *(("--json",) if json else ()))
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+async def lived_and_erased(up: Up, folder: Path) -> list[bytes]:
+    """Do everything, and be erased: what sealed the canary's fields, and what was sealed."""
+    secret = json.loads((up.data_dir / "secrets" / "secrets.json").read_text())["jwt_secret"]
+    base = up.ready["graphql"].removesuffix("/graphql")
+    async with httpx.AsyncClient(base_url=base, timeout=30) as http:
+        visit = Visit(http, base.removeprefix("http://"), TENANT, secret)
+        await asyncio.to_thread(catalogued, up.data_dir, folder)
+        await visit.prepared()
+        await asyncio.to_thread(imported, up.data_dir, folder)
+        await visit.through_everything(lambda: idle(up.data_dir))
+        sealed = await rows(up.data_dir, TRACES)
+        await visit.requested("requestErasure")
+        await idle(up.data_dir)
+        assert everything() == visit.said
+        metrics = (await http.get("/metrics")).content
+    assert not is_in(metrics, forms())
+    erased = set(await rows(up.data_dir, "SELECT subject_id::text FROM subjects WHERE erased_at IS NOT NULL"))
+    told = [json.loads(line) for line in sealed]
+    return [bytes.fromhex(trace) for subject, trace in told if subject in erased]
 
 
 @pytest.mark.drill
 def test_after_the_physical_step_no_byte_is_left_anywhere(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as postgres, EmbeddedValkey(data_dir) as valkey:
-        settings = Settings(
-            database_url=postgres.owner_url, redis_url=valkey.url, data_dir=data_dir, secret=TEST_SECRET,
-            jwt_secret=JWT_SECRET, pool_size=3,
-        )  # fmt: skip
-        keys, sealed = asyncio.run(lived_and_erased(settings))
-        assert keys
-        assert len(sealed) >= 2
-        assert files_with(data_dir, [MARK.encode()]) == set()
-        assert files_with(data_dir, keys) != set()
-        assert files_with(data_dir, sealed) != set()
-        variables = {"PERSONALIZATION_SECRET": TEST_SECRET, "PERSONALIZATION_JWT_SECRET": JWT_SECRET}
-        ran = personalization("privacy", "scrub", "--data-dir", str(data_dir), "--json", **variables)
-        assert ran.returncode == 0, ran.stderr
-        assert json.loads(ran.stdout) == {"done": ["tables", "statistics", "write-ahead log"], "refused": {}}
-        assert files_with(data_dir, [*keys, *sealed, MARK.encode()]) == set()
-        assert {path.name for path in data_dir.iterdir()} <= {entry.name for entry in DATA_MAP.of(Store.FILES)}
-        lines = asyncio.run(receipts(settings))
-        assert [receipt["kind"] for receipt in require_chained(lines)] == ["erasure", "physical"]
-        assert {entry["level"] for entry in require_chained(lines)[1]["reached"]} == {"physical"}
-
-
-async def receipts(settings: Settings) -> list[bytes]:
-    async with application(settings) as app:
-        room = RestRoom(app, settings, TENANT)
-        return [line.encode() + b"\n" for line in await room.services.rights.receipts(TENANT)]
+    folder = data_dir.parent
+    with running(data_dir, "--empty", PERSONALIZATION_DEBUG="true") as up:
+        traces = asyncio.run(lived_and_erased(up, folder))
+        assert len(traces) >= 3
+        assert files_with(data_dir, traces) != set()
+        scrubbed = json.loads(done("privacy", "scrub", data_dir=data_dir))
+        assert scrubbed == {"done": ["tables", "statistics", "write-ahead log"], "refused": {}}
+        valkey = running_valkey(data_dir)
+        assert valkey is not None
+        assert asyncio.run(keys_with(valkey.url, forms())) == []
+        lines = asyncio.run(rows(data_dir, "SELECT document FROM privacy_receipts ORDER BY number"))
+    receipts = require_chained([line.encode() + b"\n" for line in lines])
+    assert [receipt["kind"] for receipt in receipts] == ["erasure", "physical"]
+    assert {entry["level"] for entry in receipts[1]["reached"]} == {"physical"}
+    for path in folder.glob("*.[cz][si][vp]"):
+        # What the operator handed in, and what was handed out.
+        path.unlink()
+    assert is_in(Path(folder, "data.stderr").read_bytes(), [b"correlation_id"])
+    assert (data_dir / "models").exists()
+    assert files_with(folder, [*traces, *forms()]) == set()
+    assert {path.name for path in data_dir.iterdir()} <= {entry.name for entry in DATA_MAP.of(Store.FILES)}
 
 
 async def test_an_owner_is_told_what_only_a_superuser_may(owner_url: str) -> None:
@@ -117,12 +157,6 @@ async def test_an_owner_is_told_what_only_a_superuser_may(owner_url: str) -> Non
 
 
 def test_the_login_for_repair_is_found_beside_the_running_server(data_dir: Path) -> None:
-    async def may_do_everything() -> bool:
-        connection = await asyncpg.connect(repair_url(data_dir))
-        try:
-            return bool(await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
-        finally:
-            await connection.close()
-
     with EmbeddedPostgres(data_dir):
-        assert asyncio.run(may_do_everything())
+        may = asyncio.run(rows(data_dir, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+    assert may == [True]

@@ -25,6 +25,7 @@ async def answer(request):
     log.debug("detail", figure=1)
     log.info("asked")
     logging.getLogger("a.library").warning("careful: %s", "wet")
+    logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "203.0.113.7:4000", "/graphql?name=anna")
     if request.query_params:
         try:
             raise RuntimeError("a fault of ours")
@@ -36,7 +37,7 @@ async def main():
     app = RequestScope(Starlette(routes=[Route("/", answer)]), RequestMetrics(CollectorRegistry()), debug={debug})
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        print((await client.get("/", headers={{"X-Correlation-ID": "a-callers-own-id"}})).headers["X-Correlation-ID"])
+        print((await client.get("/", headers={{"X-Correlation-ID": "7c" * 16}})).headers["X-Correlation-ID"])
         print((await client.get("/", params={{"broken": 1}})).headers.get("X-Correlation-ID"))
 
 asyncio.run(main())
@@ -64,7 +65,7 @@ def test_every_line_is_json_with_time_level_and_event(logged: tuple[list[str], l
 
 def test_every_line_of_a_request_has_its_correlation_id(logged: tuple[list[str], list[dict[str, Any]]]) -> None:
     (given, made), lines = logged
-    assert given == "a-callers-own-id"
+    assert given == "7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c"
     assert made != given
     for event in ("asked", "careful: wet"):
         assert [line["correlation_id"] for line in lines if line["event"] == event] == [given, made]
@@ -83,6 +84,10 @@ def test_every_request_leaves_its_status_and_duration(logged: tuple[list[str], l
     requests = [line for line in logged[1] if line["event"] == "request"]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [("GET", "/", 200)] * 2
     assert all(line["milliseconds"] > 0 for line in requests)
+
+
+def test_no_line_tells_a_callers_address_or_path(logged: tuple[list[str], list[dict[str, Any]]]) -> None:
+    assert not any("203.0.113.7" in str(line) or "anna" in str(line) for line in logged[1])
 
 
 def test_details_are_written_in_debug_mode_only(logged: tuple[list[str], list[dict[str, Any]]]) -> None:
