@@ -78,7 +78,7 @@ async def test_nothing_is_stored_without_consent(room: RestRoom, anna: Graph) ->
     for query, given in ((LEARN, ACTED), (TRACK, {"userId": ANNA, "itemId": "modern", "action": "USED"})):
         problem = await anna.ask(query, input=given)
         assert (problem["__typename"], problem["code"]) == ("ConsentRequiredProblem", "CONSENT_REQUIRED")
-    assert await anna.ask(PROFILE, user=ANNA) is None
+    assert await anna.code(PROFILE, user=ANNA) == "NOT_FOUND"
     assert await room.services.directory.resolve(room.tenant, UserId(ANNA)) is None
 
 
