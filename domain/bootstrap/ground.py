@@ -30,6 +30,7 @@ from domain.models.store import PostgresModelStore
 from domain.privacy.data_keys import DataKeys
 from domain.privacy.directory import SubjectDirectory
 from domain.privacy.encryption import FieldSealer
+from domain.privacy.inventory import DATA_MAP
 from domain.privacy.keys import LocalKeyManagement
 from domain.privacy.model import PrivacyLevel
 from domain.privacy.receipts import PrivacyPolicy
@@ -39,6 +40,7 @@ from domain.realtime.bus import Bus
 from domain.realtime.metrics import RealtimeMetrics
 from domain.realtime.service import OutboxPublisher
 from domain.realtime.store import Outbox, RedisLink, RedisStreams
+from domain.retention.store import ObservedRows
 from domain.settings import Settings
 from domain.storage.postgres import Database, Databases
 from domain.storage.redis import RedisStore
@@ -103,7 +105,7 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, databases: Databases, 
         directory=directory,
         keys=keys,
         rotation=KeyRotation(wrapped, wrapping),
-        privacy=PrivacyService(PostgresPrivacyStore(database, outbox), directory, keys, publisher, clock, policy),
+        privacy=PrivacyService(_privacy_store(database, outbox, clock), directory, keys, publisher, clock, policy),
         catalog=CatalogService(PostgresCatalogStore(database, clock), clock),
         models=_models(settings, database, publisher, registry, clock),
         cache=_cache(settings, redis, keys, clock, registry),
@@ -111,6 +113,10 @@ def lay_ground(stack: AsyncExitStack, settings: Settings, databases: Databases, 
         rates=_rates(stack, settings, redis, registry, clock),
         bus=bus,
     )
+
+
+def _privacy_store(database: Database, outbox: Outbox, clock: Clock) -> PostgresPrivacyStore:
+    return PostgresPrivacyStore(database, outbox, ObservedRows(DATA_MAP, clock))
 
 
 def _cache(

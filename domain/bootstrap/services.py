@@ -35,6 +35,7 @@ from domain.measurement.service import MeasurementService
 from domain.measurement.store import PostgresMeasurementStore
 from domain.models.service import ModelRegistry
 from domain.privacy.directory import SubjectDirectory
+from domain.privacy.inventory import DATA_MAP
 from domain.privacy.service import PrivacyService
 from domain.profiles.service import ProfileService
 from domain.profiles.stating import StatingService
@@ -43,6 +44,7 @@ from domain.realtime.bus import Bus
 from domain.realtime.service import OutboxPublisher
 from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.store import PostgresSegmentStore
+from domain.retention.store import ObservedRows
 from domain.rights.service import RightsService
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
@@ -161,7 +163,7 @@ def _stating(ground: Ground) -> StatingService:
 
 def _identities(ground: Ground, profiles: ProfileService, segments: SegmentService) -> IdentityService:
     return IdentityService(
-        PostgresIdentityStore(ground.database, ground.outbox),
+        PostgresIdentityStore(ground.database, ground.outbox, ObservedRows(DATA_MAP, ground.clock)),
         ground.directory,
         ground.keys,
         profiles.lessons,

@@ -25,6 +25,7 @@ _NOTE: Final = """
       AND coalesce((SELECT c.granted FROM consents c
                     WHERE c.tenant_id = $1 AND c.subject_id = $2 AND c.purpose = 'experiments'
                     ORDER BY c.recorded_at DESC LIMIT 1), true)
+    FOR KEY SHARE OF s
     ON CONFLICT (subject_id, test_id, phase) DO NOTHING"""
 
 # Whoever sees a variation by force counts no more, nor does what they did before.

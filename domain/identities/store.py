@@ -11,7 +11,8 @@ import asyncpg
 
 from domain.identities.model import MOVED, Busy, Joined, Merging, MovedTable
 from domain.ids import SubjectId, TenantId
-from domain.privacy.store import add_receipts, locked_subjects, write_decided
+from domain.privacy.model import ends_observation
+from domain.privacy.store import Forgetting, add_receipts, locked_subjects, write_decided
 from domain.profiles.service import Learn
 from domain.profiles.store import keep_stated, learned_anew
 from domain.realtime.model import UpdateKind
@@ -111,9 +112,10 @@ _FINISH = """
 class PostgresIdentityStore:
     """The tables that merging touches, as an `IdentityStore`."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox, forgetting: Forgetting) -> None:
         self._database = database
         self._outbox = outbox
+        self._forgetting = forgetting
 
     async def merge(self, tenant: TenantId, merging: Merging, learn_from: Learn) -> int | None:
         """Make two people one in one transaction, and announce it to the subscribers of both."""
@@ -130,6 +132,8 @@ class PostgresIdentityStore:
                 await _drop_rest(tx, tenant, merging.other)
                 await tx.execute(_MOVE_RECEIPTS, tenant, *both)
                 await write_decided(tx, tenant, [joined.account])
+                if ends_observation(standings[merging.account].subject, joined.account):
+                    await self._forgetting.forget(tx, tenant, (merging.account,))
                 await add_receipts(tx, tenant, {merging.account: joined.receipts})
                 await self._profiled(tx, tenant, merging, joined, learn_from)
                 await self._handed_over(tx, tenant, merging)

@@ -229,6 +229,12 @@ def decided(subject: Subject, level: PrivacyLevel, consents: Consents, *, gpc: b
     )
 
 
+def ends_observation(before: Subject, after: Subject) -> bool:
+    """Whether a decision ends the right to keep what was observed: consent to it is gone, or strict was chosen."""
+    chose_strict = after.privacy_level is PrivacyLevel.STRICT and before.privacy_level is not PrivacyLevel.STRICT
+    return chose_strict or (before.collects and not after.collects)
+
+
 _MAX_USER_ID_CHARS = 256
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 

@@ -1,20 +1,23 @@
-"""SQL of the privacy room: the directory and the decisions beside the data, the wrapped keys in the vault."""
+"""SQL of the privacy room: the directory and the decisions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Final, Protocol
 
 import asyncpg
 
-from domain.errors import NotFound
+from domain.errors import NotFound, Unavailable
 from domain.ids import SubjectId, TenantId
 from domain.privacy.decisions import Decision, Standing
 from domain.privacy.directory import Lookup, Newcomer
-from domain.privacy.key_management import WrappedKey
-from domain.privacy.model import ConsentPurpose, Consents, PrivacyLevel, Subject
+from domain.privacy.model import ConsentPurpose, Consents, PrivacyLevel, Subject, ends_observation
 from domain.privacy.receipts import ConsentReceipt
 from domain.realtime.model import UpdateKind
 from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction
+
+ATTEMPTS: Final = 5
+"""How often a decision is tried anew because its people are being learned from."""
 
 _FIND_IDS = """
     SELECT identity_hash, subject_id FROM subject_identities WHERE tenant_id = $1 AND identity_hash = ANY($2::bytea[])
@@ -67,16 +70,6 @@ _ADD_RECEIPTS = """
                           legal_basis, recorded_at)
     SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::text[],
                              $9::text[], $10::timestamptz[])
-"""
-
-_FIND_KEYS = """
-    SELECT subject_id, kek_id, wrapped FROM vault.data_keys WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])
-"""
-
-_ADD_KEYS = """
-    INSERT INTO vault.data_keys (tenant_id, subject_id, wrapped, kek_id, created_at)
-    SELECT $1, *, $5::timestamptz FROM unnest($2::uuid[], $3::bytea[], $4::text[])
-    ON CONFLICT (subject_id) DO NOTHING
 """
 
 _LOCK_SUBJECTS = """
@@ -148,56 +141,75 @@ class PostgresDirectory:
         return {SubjectId(row["subject_id"]): bytes(row["external_id_sealed"]) for row in rows}
 
 
-class PostgresVault:
-    """The vault's table, as a `KeyVault`; its database logs in with the vault's own role."""
+class Forgetting(Protocol):
+    """Who deletes what was observed of people, within the transaction of their decision."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    async def hold(self, tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> None:
+        """Wait for whoever learns from these people at this moment; to be called before they are locked."""
+        ...
 
-    async def fetch(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, WrappedKey]:
-        """The wrapped keys that exist, in one query."""
-        async with self._database.transaction(tenant, subjects) as tx:
-            return await _wrapped_keys(tx, tenant, subjects)
+    async def forget(self, tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> None:
+        """Delete what was observed of these people. Raises the database's errors if somebody learns from them."""
+        ...
 
-    async def add(
-        self, tenant: TenantId, keys: Mapping[SubjectId, WrappedKey], created_at: datetime
-    ) -> dict[SubjectId, WrappedKey]:
-        """Keep these keys, and answer with the kept ones: a person who has a key already keeps that one."""
-        subjects = sorted(keys)
-        wrapped = [keys[subject].wrapped for subject in subjects]
-        kek_ids = [keys[subject].kek_id for subject in subjects]
-        async with self._database.transaction(tenant, subjects) as tx:
-            await tx.execute(_ADD_KEYS, tenant, subjects, wrapped, kek_ids, created_at)
-            return await _wrapped_keys(tx, tenant, subjects)
-
-    async def remove(self, tenant: TenantId, subject: SubjectId) -> None:
-        """Destroy a person's wrapped key."""
-        async with self._database.transaction(tenant, (subject,)) as tx:
-            await tx.execute("DELETE FROM vault.data_keys WHERE tenant_id = $1 AND subject_id = $2", tenant, subject)
+    async def uncount(self, tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> None:
+        """Take these people out of what others are told."""
+        ...
 
 
 class PostgresPrivacyStore:
-    """The tables of decisions, as a `PrivacyStore`."""
+    """The tables of decisions, as a `PrivacyStore`.
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    Args:
+        database: logged in as the service or the worker.
+        outbox: tells people of changes.
+        forgetting: deletes what was observed of whoever ends that.
+    """
+
+    def __init__(self, database: Database, outbox: Outbox, forgetting: Forgetting) -> None:
         self._database = database
         self._outbox = outbox
+        self._forgetting = forgetting
 
     async def decide(
         self, tenant: TenantId, subjects: Sequence[SubjectId], decision: Callable[[Standing], Decision]
     ) -> dict[SubjectId, Subject]:
-        """Lock people, let `decision` look at each, write what it says; one transaction."""
+        """Lock people, let `decision` look at each, write what it says; one transaction.
+
+        Raises:
+            Unavailable: others learn from them again and again.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._decide(tenant, subjects, decision, hold=attempt > 0)
+            except (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError):
+                continue
+        raise Unavailable("This user is being learned from at this moment.", retry_after_seconds=1)
+
+    async def _decide(
+        self, tenant: TenantId, subjects: Sequence[SubjectId], decision: Callable[[Standing], Decision], *, hold: bool
+    ) -> dict[SubjectId, Subject]:
         async with self._database.transaction(tenant, subjects) as tx:
+            if hold:
+                await self._forgetting.hold(tx, tenant, subjects)
             standings = await locked_subjects(tx, tenant, subjects)
             decisions = {subject: decision(standing) for subject, standing in standings.items()}
-            await write_decided(
-                tx, tenant, [d.subject for s, d in decisions.items() if d.subject != standings[s].subject]
-            )
+            changed = [(standings[s].subject, d.subject) for s, d in decisions.items()]
+            await write_decided(tx, tenant, [after for before, after in changed if after != before])
+            await self._ended(tx, tenant, changed)
             await add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
             told = [(s, d.announcement) for s, d in decisions.items() if d.announcement is not None]
             updates = [(subject, UpdateKind.CONSENT_CHANGED, body) for subject, body in told]
             await self._outbox.announce_many(tx, tenant, updates)
             return {s: standing.subject for s, standing in (await _subjects(tx, tenant, subjects)).items()}
+
+    async def _ended(self, tx: Transaction, tenant: TenantId, changed: Sequence[tuple[Subject, Subject]]) -> None:
+        forgotten = [after.subject_id for before, after in changed if ends_observation(before, after)]
+        if forgotten:
+            await self._forgetting.forget(tx, tenant, forgotten)
+        silent = [after.subject_id for before, after in changed if before.trains and not after.trains]
+        if uncounted := [subject for subject in silent if subject not in forgotten]:
+            await self._forgetting.uncount(tx, tenant, uncounted)
 
     async def receipts(self, tenant: TenantId, subject: SubjectId) -> list[ConsentReceipt]:
         """Every receipt of a person, latest first."""
@@ -213,13 +225,6 @@ async def locked_subjects(
     # The lock comes in a statement of its own: only the next one sees what its holder wrote before us.
     await tx.rows(_LOCK_SUBJECTS, tenant, list(subjects))
     return await _subjects(tx, tenant, subjects)
-
-
-async def _wrapped_keys(
-    tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]
-) -> dict[SubjectId, WrappedKey]:
-    rows = await tx.rows(_FIND_KEYS, tenant, list(subjects))
-    return {SubjectId(row["subject_id"]): WrappedKey(row["kek_id"], bytes(row["wrapped"])) for row in rows}
 
 
 async def _subjects(tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> dict[SubjectId, Standing]:

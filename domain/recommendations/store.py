@@ -38,7 +38,8 @@ _NOTE = """
         (tenant_id, subject_id, recommendation_id, kind, surface, model_version, policy_version,
          item_ids, scores, propensities, served_at, device, purpose, local_hour, weekday)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
-    FROM subjects WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL"""
+    FROM subjects WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL
+    FOR KEY SHARE"""
 
 
 class PostgresRecommendationStore:
@@ -116,6 +117,8 @@ _ASSIGN_SEGMENTS = """
         AS found (subject_id, model_version, segment, confidence)
     JOIN subjects USING (subject_id)
     WHERE subjects.tenant_id = $1 AND subjects.collects AND subjects.erased_at IS NULL
+    ORDER BY found.subject_id
+    FOR KEY SHARE OF subjects
     ON CONFLICT (subject_id, model_version) DO UPDATE SET
         segment = excluded.segment, confidence = excluded.confidence, assigned_at = excluded.assigned_at"""
 

@@ -25,7 +25,12 @@ LOG: Final = "user_behavior_events"
 
 _UNLEARN = """
     UPDATE user_profiles SET learned_sealed = NULL, event_count = 0, updated_at = $3
-    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND learned_sealed IS NOT NULL"""
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND (learned_sealed IS NOT NULL OR event_count > 0)"""
+
+# What a batch may have taken; it takes events before it locks people.
+_WAITING = """
+    SELECT 1 FROM user_behavior_events
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND processed_at IS NULL FOR UPDATE"""
 
 _RETIRING = """
     SELECT m.version, m.status = 'champion' AS serves, min(r.erased_at) + $2::interval AS by
@@ -36,6 +41,45 @@ _RETIRING = """
 
 _RETIRE = """
     UPDATE ml_models SET artifact = NULL, status = 'rejected' WHERE tenant_id = $1 AND version = ANY($2::text[])"""
+
+
+class ObservedRows:
+    """Deletes what was observed of people who end that, within the transaction of their decision.
+
+    Args:
+        data_map: which tables hold it.
+        clock: dates the changes.
+    """
+
+    def __init__(self, data_map: DataMap, clock: Clock) -> None:
+        self._deletions = [
+            f"DELETE FROM {entry.name} WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"  # noqa: S608  # of constants
+            for entry in data_map.aging()
+        ]
+        self._clock = clock
+
+    async def hold(self, tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> None:
+        """Wait for whoever learns from these people at this moment; to be called before they are locked."""
+        await tx.rows(_WAITING, tenant, list(subjects))
+
+    async def forget(self, tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> None:
+        """Delete every row that ages, and what was learned from them; the people are locked.
+
+        Raises:
+            asyncpg.LockNotAvailableError: a batch is learning from them. It waits for their lock, so nobody may wait
+                for it here.
+        """
+        people = list(subjects)
+        await tx.rows(f"{_WAITING} NOWAIT", tenant, people)
+        await self.uncount(tx, tenant, people)
+        for deletion in self._deletions:
+            await tx.execute(deletion, tenant, people)
+        await tx.execute(_UNLEARN, tenant, people, self._clock.now())
+
+    async def uncount(self, tx: Transaction, tenant: TenantId, subjects: Sequence[SubjectId]) -> None:
+        """Take these people out of the live counts, which others are told."""
+        for subject in subjects:
+            await InterestCounter().forget(tx, tenant, subject)
 
 
 class PostgresRetention:

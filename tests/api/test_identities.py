@@ -183,9 +183,9 @@ async def test_the_stricter_consent_wins(room: RestRoom, anna: Graph, visitor: G
     await anna.ask(MERGE, input=merging(room, anonymous="carl"))
     settings = await privacy.settings(tenant, UserId(ANNA))
     assert (settings.privacy_level, settings.collects) == (PrivacyLevel.STRICT, False)
-    # What may not be kept of her is not taken over either.
+    # What may not be kept of her is neither kept nor taken over.
     rows = await counted(database, room, await subject_of(room, ANNA))
-    assert rows["user_behavior_events"] == 1
+    assert rows["user_behavior_events"] == 0
 
 
 async def test_a_user_who_has_said_nothing_takes_over_what_the_visitor_said(room: RestRoom, visitor: Graph) -> None:

@@ -19,6 +19,7 @@ from domain.retention.model import kept_since
 from domain.retention.service import RetentionService
 from domain.retention.store import PostgresRetention
 from domain.storage.postgres import Databases
+from domain.storage.roles import Role
 from tests.api.canary import CANARY, rows_left, through_every_door
 from tests.api.command import personalization
 from tests.api.rest_room import RestRoom
@@ -93,8 +94,25 @@ async def test_behaviour_goes_after_its_months_and_not_before(
     assert not (await at(room, clock).run(room.tenant)).rows
 
 
-async def test_at_the_strict_level_nothing_that_was_observed_stays(room: RestRoom, databases: Databases) -> None:
-    people = await somebody(room, PrivacyLevel.STRICT)
+async def as_before(databases: Databases, room: RestRoom, people: list[SubjectId], sql: str) -> None:
+    """Change what is kept of people past the service."""
+    async with databases[Role.SERVICE].transaction(room.tenant, people) as tx:
+        await tx.execute(sql)
+
+
+async def aged(databases: Databases, room: RestRoom) -> list[SubjectId]:
+    """A person whose behaviour is too old by now."""
+    people = await somebody(room, PrivacyLevel.STANDARD)
+    for entry in DATA_MAP.aging():
+        older = f"UPDATE {entry.name} SET {entry.dated_by} = {entry.dated_by} - interval '14 months'"
+        await as_before(databases, room, people, older)
+    return people
+
+
+async def test_what_is_left_of_the_strict_goes_with_the_next_run(room: RestRoom, databases: Databases) -> None:
+    people = await somebody(room, PrivacyLevel.STANDARD)
+    strict = "UPDATE subjects SET privacy_level = 'strict', collects = false, trains = false WHERE erased_at IS NULL"
+    await as_before(databases, room, people, strict)
     done = await room.services.retention.run(room.tenant)
     assert ("user_behavior_events", "strict") in done.rows
     assert not set(await rows_left(databases, room.tenant, people)) & AGING
@@ -146,7 +164,7 @@ async def test_a_later_version_stays(room: RestRoom) -> None:
 
 
 async def test_a_worker_runs_it_for_every_tenant(room: RestRoom, databases: Databases) -> None:
-    people = await somebody(room, PrivacyLevel.STRICT)
+    people = await aged(databases, room)
     context = {"settings": room.settings}
     await main.start(context)
     try:
@@ -157,7 +175,7 @@ async def test_a_worker_runs_it_for_every_tenant(room: RestRoom, databases: Data
 
 
 async def test_the_command_says_what_would_go(room: RestRoom, databases: Databases) -> None:
-    people = await somebody(room, PrivacyLevel.STRICT)
+    people = await aged(databases, room)
     variables = {
         f"PERSONALIZATION_{name.upper()}": str(getattr(room.settings, name))
         for name in ("database_url", "redis_url", "data_dir", "kek_file")

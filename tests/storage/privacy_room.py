@@ -4,15 +4,18 @@ from collections.abc import Iterable
 
 from domain.clock import FixedClock
 from domain.ids import SubjectId, TenantId, UserId
+from domain.keyring.store import PostgresVault
 from domain.privacy.data_keys import DataKeys
 from domain.privacy.directory import SubjectDirectory
+from domain.privacy.inventory import DATA_MAP
 from domain.privacy.key_file import new_key_line
 from domain.privacy.keys import LocalKeyManagement
 from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose, Subject
 from domain.privacy.receipts import Evidence, PrivacyPolicy
 from domain.privacy.service import PrivacyService
-from domain.privacy.store import PostgresDirectory, PostgresPrivacyStore, PostgresVault
+from domain.privacy.store import PostgresDirectory, PostgresPrivacyStore
 from domain.realtime.store import Outbox
+from domain.retention.store import ObservedRows
 from domain.storage.postgres import Database, Databases
 from domain.storage.roles import Role
 
@@ -39,7 +42,7 @@ class Room:
         self.data_keys = DataKeys(self.vault, KEKS, clock)
         self.store = PostgresDirectory(self.database)
         self.directory = SubjectDirectory(self.store, self.data_keys, b"i" * 32, clock, chosen.beginning)
-        decisions = PostgresPrivacyStore(self.database, Outbox(self.database, clock))
+        decisions = PostgresPrivacyStore(self.database, Outbox(self.database, clock), ObservedRows(DATA_MAP, clock))
         self.service = PrivacyService(decisions, self.directory, self.data_keys, Unpublished(), clock, chosen)
 
     async def agree(self, tenant: TenantId, user_id: UserId, *purposes: ConsentPurpose) -> Subject:

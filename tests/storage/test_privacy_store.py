@@ -11,9 +11,9 @@ from domain.behavior.store import PostgresImportStore
 from domain.clock import FixedClock
 from domain.errors import ConsentRequired, ValidationFailed
 from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
+from domain.keyring.store import PostgresVault
 from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose, PrivacyLevel
 from domain.privacy.receipts import PrivacyPolicy
-from domain.privacy.store import PostgresVault
 from domain.storage.postgres import Database, Databases, statements_run
 from domain.storage.roles import Role
 from tests.storage.privacy_room import ANNA, BERT, IMPORTED, SAID, Room
