@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 
-from tests.api.command import personalization, result
+from cli.main import main
+from tests.api.command import result
 
 Row = tuple[str, str, int, int]
 
@@ -83,6 +85,20 @@ def parquet(folder: Path) -> Path:
     return folder / "watched.parquet"
 
 
+def evaluate(data: Path, protocol: str, *options: str) -> Result:
+    """Run the command in this process, which has loaded what it needs already."""
+    arguments = ["evaluate", "--dataset", str(data), "--protocol", protocol, *options]
+    return CliRunner().invoke(main, arguments, env={"COLUMNS": "200"})
+
+
+def told(data: Path, protocol: str, *options: str) -> dict[str, Any]:
+    """The JSON line of a run that must succeed."""
+    ran = evaluate(data, protocol, *options, "--json")
+    assert ran.exit_code == 0, ran.output
+    answer: dict[str, Any] = json.loads(ran.stdout)
+    return answer
+
+
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What is said of the generic CSV file."""
@@ -96,7 +112,7 @@ DESCRIBED = (movielens, udata, udata_file, recbole, recbole_folder)
 def test_each_kind_of_file_gives_the_same_figures(
     write: Callable[[Path], Path], tmp_path: Path, reference: dict[str, Any]
 ) -> None:
-    found = result("evaluate", "--dataset", str(write(tmp_path)), "--protocol", "holdout")
+    found = told(write(tmp_path), "holdout")
     assert (found["users"], found["items"], found["interactions"], found["rejected"]) == (30, 30, 210, 0)
     assert {"popularity", "trend"} <= {model["kind"] for model in found["models"][-4:]}
     assert ("content" in {model["kind"] for model in found["models"]}) is (write in DESCRIBED)
@@ -104,7 +120,7 @@ def test_each_kind_of_file_gives_the_same_figures(
     for model in found["models"]:
         assert set(model) == metrics | {"kind", "coverage", "settings", "hybrid_less_this"}
         assert model["ndcg_at_10"]["low"] <= model["ndcg_at_10"]["mean"] <= model["ndcg_at_10"]["high"]
-    singles, expected = ({m["kind"]: m["ndcg_at_10"] for m in told["models"]} for told in (found, reference))
+    singles, expected = ({m["kind"]: m["ndcg_at_10"] for m in one["models"]} for one in (found, reference))
     assert {kind: singles[kind] for kind in expected if kind != "hybrid"} == {
         kind: ndcg for kind, ndcg in expected.items() if kind != "hybrid"
     }
@@ -116,9 +132,8 @@ def test_each_kind_of_file_gives_the_same_figures(
 @pytest.mark.parametrize("protocol", ["cv5", "leave-last", "time"])
 def test_each_protocol_is_shown_as_tables_and_drawn(protocol: str, tmp_path: Path) -> None:
     plot = tmp_path / "plot.svg"
-    data = movielens(tmp_path)
-    ran = personalization("evaluate", "--dataset", str(data), "--protocol", protocol, "--plot", str(plot))
-    assert ran.returncode == 0, ran.stderr
+    ran = evaluate(movielens(tmp_path), protocol, "--plot", str(plot))
+    assert ran.exit_code == 0, ran.output
     assert all(word in ran.stdout for word in ("hybrid", "EASE", "NDCG@10", "strongest single model", "popularity"))
     assert ET.parse(plot).getroot().tag.endswith("svg")  # noqa: S314 -- written by this test
 
@@ -144,8 +159,8 @@ def described_movielens(folder: Path) -> Path:
 
 
 def test_new_items_are_ranked_by_what_is_said_of_them(tmp_path: Path) -> None:
-    data = str(described_movielens(tmp_path))
-    found = result("evaluate", "--dataset", data, "--protocol", "new-items")
+    data = described_movielens(tmp_path)
+    found = told(data, "new-items")
     assert [variant["terms"] for variant in found["variants"]] == ["without people's tags", "with people's tags"]
     for variant in found["variants"]:
         kinds = {model["kind"]: model for model in variant["models"]}
@@ -154,17 +169,17 @@ def test_new_items_are_ranked_by_what_is_said_of_them(tmp_path: Path) -> None:
         content = kinds["content"]["ndcg_at_10"]["mean"]
         assert content > kinds["numbers, ridge to factors"]["ndcg_at_10"]["mean"] + 0.1
         assert content > 0.7
-    again = result("evaluate", "--dataset", data, "--protocol", "new-items", "--no-tags")
+    again = told(data, "new-items", "--no-tags")
     assert again["variants"] == found["variants"][:1]
-    shown = personalization("evaluate", "--dataset", data, "--protocol", "new-items", "--tags")
-    assert shown.returncode == 0, shown.stderr
+    shown = evaluate(data, "new-items", "--tags")
+    assert shown.exit_code == 0, shown.output
     assert "with people's tags" in shown.stdout
     assert "without people's tags" not in shown.stdout
 
 
 def test_new_items_of_which_nothing_is_said_cannot_be_ranked(tmp_path: Path) -> None:
-    ran = personalization("evaluate", "--dataset", str(generic_csv(tmp_path)), "--protocol", "new-items")
-    assert (ran.returncode, ran.stdout) == (2, "")
+    ran = evaluate(generic_csv(tmp_path), "new-items")
+    assert (ran.exit_code, ran.stdout) == (2, "")
     assert "new items can only be ranked where items are described" in ran.stderr
 
 
@@ -172,7 +187,7 @@ def test_bad_rows_are_counted_and_kept_and_dismissals_are_no_success(tmp_path: P
     path = generic_csv(tmp_path)
     write_lines(path, [*path.read_text().splitlines(), "1,2,x,1500000000", "1,2,4,then", "1"])
     rejects = tmp_path / "bad.csv"
-    found = result("evaluate", "--dataset", str(path), "--protocol", "holdout", "--rejects", str(rejects))
+    found = told(path, "holdout", "--rejects", str(rejects))
     assert (found["interactions"], found["rejected"], found["rows"]) == (210, 3, 213)
     with rejects.open(newline="") as file:
         assert [row[:3] for row in csv.reader(file)][1:] == [
@@ -183,7 +198,7 @@ def test_bad_rows_are_counted_and_kept_and_dismissals_are_no_success(tmp_path: P
 def test_what_was_dismissed_is_left_out(tmp_path: Path) -> None:
     rows = (f"{user},{item},liked,{at}" for user, item, _, at in ratings())
     path = write_lines(tmp_path / "a.csv", ["user_id,item_id,type,timestamp", *rows, "1,2,dismissed,1500000000"])
-    found = result("evaluate", "--dataset", str(path), "--protocol", "holdout")
+    found = told(path, "holdout")
     assert (found["interactions"], found["dismissed"]) == (210, 1)
 
 
@@ -203,19 +218,18 @@ def test_what_was_dismissed_is_left_out(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_evaluated_is_one_clear_line(name: str, text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    ran = personalization("evaluate", "--dataset", str(tmp_path / name), "--protocol", "leave-last")
-    assert (ran.returncode, ran.stdout) == (2, "")
+    ran = evaluate(tmp_path / name, "leave-last")
+    assert (ran.exit_code, ran.stdout) == (2, "")
     assert "VALIDATION: " in ran.stderr
     assert message in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
 def test_an_unknown_protocol_and_a_place_that_is_not_there_are_refused(tmp_path: Path) -> None:
-    unknown = personalization("evaluate", "--dataset", str(tmp_path), "--protocol", "loo")
-    assert unknown.returncode == 2
+    unknown = evaluate(tmp_path, "loo")
+    assert unknown.exit_code == 2
     assert "leave-last" in unknown.stderr
-    nowhere = personalization("evaluate", "--dataset", str(tmp_path / "none"), "--protocol", "cv5")
-    assert nowhere.returncode == 2
+    nowhere = evaluate(tmp_path / "none", "cv5")
+    assert nowhere.exit_code == 2
     several = (recbole(tmp_path), write_lines(tmp_path / "b.inter", ["user_id:token"]))
-    ran = personalization("evaluate", "--dataset", str(several[0].parent), "--protocol", "cv5")
-    assert "2 .inter files" in ran.stderr
+    assert "2 .inter files" in evaluate(several[0].parent, "cv5").stderr
