@@ -1,11 +1,11 @@
 """Breaking changes of the schema, and the lines of the changelog that announce them."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from cli.main import main
 from graphql_api.compatibility import Break, breaks, unannounced
 
 PROMISED = """type Query { metrics(days: Int): String lists: String! kind: Kind }
@@ -51,22 +51,22 @@ def test_a_line_of_the_unreleased_part_announces_a_break() -> None:
     )
 
 
-def schema(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli", "schema", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def schema(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["schema", *arguments])
 
 
-def test_the_command_refuses_what_nobody_announced(tmp_path: Path) -> None:
+def test_the_command_refuses_what_nobody_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n")
-    assert schema(folder=tmp_path).returncode == 0
-    assert "schema.released.graphql is missing" in schema("--check", folder=tmp_path).stderr
-    assert schema("--check", "--release", folder=tmp_path).returncode == 2
-    assert schema("--release", folder=tmp_path).returncode == 0
-    assert schema("--check", folder=tmp_path).returncode == 0
+    assert schema().exit_code == 0
+    assert "schema.released.graphql is missing" in schema("--check").stderr
+    assert schema("--check", "--release").exit_code == 2
+    assert schema("--release").exit_code == 0
+    assert schema("--check").exit_code == 0
     promised = tmp_path / "schema.released.graphql"
     promised.write_text(promised.read_text() + "\ntype Forgotten {\n  text: String\n}\n")
-    refused = schema("--check", folder=tmp_path)
-    assert refused.returncode == 1
+    refused = schema("--check")
+    assert refused.exit_code == 1
     assert "- Breaking: `Forgotten`" in refused.stdout
     (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n\n- Breaking: `Forgotten` is gone.\n")
-    assert schema("--check", folder=tmp_path).returncode == 0
+    assert schema("--check").exit_code == 0
