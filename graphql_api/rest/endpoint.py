@@ -78,6 +78,7 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
     if principal is not None and operation.scope is not None:
         principal.require(operation.scope)
         admit(services.rates, principal, operation.counted_as)
+    operation.check_query(name for name, _ in request.query_params.multi_items())
     body = await read_body(request, operation.body) if operation.takes_body else NoBody()
     call = Call(request, services, principal)
     changes = (operation.successor or "").startswith("Mutation.") and operation.counted_as not in ORDINARY

@@ -20,9 +20,9 @@ References = Mapping[tuple[type[BaseModel], JsonSchemaMode], Json]
 REFERENCES: Final = "#/components/schemas/{model}"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-_ALWAYS = ("UNAVAILABLE", INTERNAL)
+_ALWAYS = (VALIDATION, "UNAVAILABLE", INTERNAL)
 _WITH_TOKEN = ("UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED")
-_WITH_USER = (VALIDATION, "NOT_FOUND")
+_WITH_USER = ("NOT_FOUND",)
 _BODY_STATUSES = {413: "The body is too long.", 415: "The body is not `application/json`."}
 
 

@@ -1,6 +1,6 @@
 """One REST operation: what it takes, answers, needs and is called, declared once for serving and for describing it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -131,6 +131,14 @@ class Operation(Generic[Body]):
     def counted_as(self) -> str:
         """Under which name calls are counted: that of the GraphQL field that does the same, if one does."""
         return (self.successor or self.name).rpartition(".")[2]
+
+    def check_query(self, given: Iterable[str]) -> None:
+        """Raise `ValidationFailed` for the name of a parameter behind the path that it does not take, or not twice."""
+        left = {parameter.name for parameter in self.query} | ({PERSONALIZED} if self.impersonal else set())
+        for name in given:
+            if name not in left:
+                raise ValidationFailed("There is no such parameter, or it is given twice.", field=name)
+            left.remove(name)
 
     @property
     def takes_body(self) -> bool:

@@ -97,6 +97,23 @@ async def test_a_fault_is_named_by_its_path(room: RestRoom, path: str, body: dic
     assert problem["type"] == "/api/personalization/docs#VALIDATION"
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"/profile/{USER}?personalized=false", "personalized"),
+        (f"/style-recommendations/{USER}?personalised=false", "personalised"),
+        (f"/style-recommendations/{USER}?personalized=false&personalized=true", "personalized"),
+        (f"/realtime-updates/{USER}?limit=1&Wait=1", "Wait"),
+        ("/health?verbose", "verbose"),
+    ],
+)
+async def test_a_parameter_that_means_nothing_is_refused(room: RestRoom, path: str, name: str) -> None:
+    await room.agree(USER)
+    async with room.caller(USER) as anna:
+        answer = await anna.get(path)
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "VALIDATION", name)
+
+
 async def test_an_item_outside_the_catalogue_cannot_be_interacted_with(room: RestRoom) -> None:
     await room.agree(USER)
     async with room.caller(USER) as anna:
