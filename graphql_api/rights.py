@@ -77,8 +77,8 @@ class RightsQuery:
     """Reading requests."""
 
     @strawberry.field(
-        description="A request of the caller, or of anybody with privacy:admin. `NOT_FOUND` beside null where there is "
-        "none of that id within reach."
+        description="A request of the caller, or of anybody with privacy:admin or act_as. `NOT_FOUND` beside null "
+        "where there is none of that id within reach."
     )
     async def privacy_request(self, info: Info, id: Annotated[strawberry.ID, ID]) -> PrivacyRequestNode | None:  # noqa: A002 - the name clients expect
         """One request."""
@@ -145,11 +145,10 @@ def _reach(context: GraphQLContext, user_id: str | None) -> tuple[TenantId, User
 
 
 async def _request(context: GraphQLContext, request_id: str) -> PrivacyRequest:
-    """The request, if it is the caller's own or they answer for everybody's. Raises `NotFound`."""
+    """The request, if it is the caller's own, or they act for others or answer for them. Raises `NotFound`."""
     caller = context.caller
-    owner = None
     if Scope.PRIVACY_ADMIN not in caller.scopes:
         caller.require(Scope.PRIVACY_WRITE)
-        owner = caller.user_id
+    owner = None if caller.scopes & {Scope.PRIVACY_ADMIN, Scope.ACT_AS} else caller.user_id
     wanted = uuid_of(request_id, "id") or UUID(int=0)
     return await context.services.rights.request(context.tenant, wanted, owner)

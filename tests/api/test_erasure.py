@@ -107,7 +107,8 @@ async def test_requests_are_seen_by_their_own_user_and_by_whoever_answers_for_pr
     own = {Scope.PRIVACY_WRITE}
     anna, bert = (caller(room.app, room.tenant, user, own) for user in (ANNA, BERT))
     officer = caller(room.app, room.tenant, "officer", {Scope.PRIVACY_ADMIN})
-    for graph in (anna, officer):
+    backend = caller(room.app, room.tenant, "backend", {*own, Scope.ACT_AS})
+    for graph in (anna, officer, backend):
         assert (await graph.ask(LOOK, id=asked["requestId"]))["requestId"] == asked["requestId"]
     assert await bert.code(LOOK, id=asked["requestId"]) == "NOT_FOUND"
     assert [found["requestId"] for found in await anna.ask(LISTED, user=ANNA)] == [asked["requestId"]]
