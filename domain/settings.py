@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     journal_dir: Path | None = Field(
         None, description="Journal of erasures, shared by all processes, outside of backups; default: in data_dir."
     )
+    vault_backup_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        7, description="How long backups with wrapped keys are kept, whole copies included; receipts say so."
+    )
     database_url: str | None = Field(None, description="PostgreSQL >= 15; embedded when absent.")
     redis_url: str | None = Field(None, description="Redis >= 7 or Valkey for cache and bus; embedded when absent.")
     queue_url: str | None = Field(None, description="Redis for the job queue, never a cluster; default: redis_url.")

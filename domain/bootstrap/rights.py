@@ -1,6 +1,7 @@
 """Who serves the rights of people, put together."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from domain.bootstrap.ground import Ground
 from domain.bootstrap.secrets import derived
@@ -59,10 +60,11 @@ def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
     journal = Journal((settings.journal_dir or settings.data_dir / "journal") / JOURNAL_FILE)
     signer = ReceiptSigner(derived(settings, "receipts"))
     caches = RedisTraces(ground.redis, DATA_MAP)
-    eraser = Eraser(store, journal, ground.keys, caches, ground.publisher, signer, DATA_MAP, ground.clock)
+    kept = timedelta(days=settings.vault_backup_days)
+    eraser = Eraser(store, journal, ground.keys, caches, ground.publisher, signer, DATA_MAP, kept, ground.clock)
     work = _PrivacyWork(jobs)
     runners: dict[RequestKind, Runner] = {RequestKind.ERASURE: eraser, RequestKind.EXPORT: exports}
-    rights = RightsService(store, runners, journal, ground.directory, work, signer, ground.clock)
+    rights = RightsService(store, runners, journal, ground.directory, ground.keys, work, signer, ground.clock)
     aging = PostgresRetention(ground.database, ground.outbox, DATA_MAP, ground.clock)
     retention = RetentionService(aging, learn_from, jobs, ground.publisher, ground.clock)
     return Righting(rights=rights, exports=exports, retention=retention, rotation=ground.rotation)

@@ -134,6 +134,13 @@ class DataKeys:
         await self._vault.remove(tenant, subject)
         self.forget(subject)
 
+    async def destroy_left(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> int:
+        """Destroy the keys of those who still, or again, have one; how many they were."""
+        left = await self._vault.fetch(tenant, subjects)
+        for subject in left:
+            await self.destroy(tenant, subject)
+        return len(left)
+
     def forget(self, subject: SubjectId) -> None:
         """Drop the remembered key of `subject`, as must happen when it is destroyed."""
         self._held.drop(subject)

@@ -18,6 +18,7 @@ from domain.errors import Conflict, Unavailable
 from domain.identities.model import Busy
 from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.privacy.data_map import DataMap, Erasure, Store
+from domain.rights.beyond import beyond
 from domain.rights.journal import Journal
 from domain.rights.model import (
     MODELS_RETIRED_AFTER,
@@ -106,6 +107,7 @@ class Eraser:
         publisher: tells listeners that the person is gone.
         signer: signs the receipt.
         data_map: what there is to erase.
+        vault_backups_kept: how long the operator keeps backups that hold wrapped keys.
         clock: dates the steps.
     """
 
@@ -118,9 +120,11 @@ class Eraser:
         publisher: Publisher,
         signer: ReceiptSigner,
         data_map: DataMap,
+        vault_backups_kept: timedelta,
         clock: Clock,
     ) -> None:
         self._store = store
+        self._vault_backups_kept = vault_backups_kept
         self._journal = journal
         self._keys = keys
         self._caches = caches
@@ -222,18 +226,6 @@ class Eraser:
             "requestedAt": request.requested_at.isoformat(),
             "erasedAt": (request.erased_at or now).isoformat(),
             "finishedAt": now.isoformat(),
-            "reached": [entry for step in steps for entry in step] + [entry.as_json() for entry in BEYOND],
+            "reached": [entry for step in steps for entry in step]
+            + [entry.as_json() for entry in beyond(request.erased_at or now, self._vault_backups_kept)],
         }
-
-
-BEYOND: Final = (
-    Reached(
-        "backups",
-        "of the database",
-        Level.CRYPTOGRAPHIC,
-        "sealed fields cannot be opened; what is restored is erased again before the service is ready",
-    ),
-    Reached("files", "logs", Level.OUT_OF_SCOPE, "logs hold no id and no value of a person"),
-    Reached("files", "downloaded exports", Level.OUT_OF_SCOPE, "whoever downloaded an export has it"),
-)
-"""What stands in every receipt, since no step reaches it."""

@@ -15,7 +15,7 @@ import structlog
 from domain.clock import Clock
 from domain.erasure.model import Reached
 from domain.errors import DomainError, NotFound, Unavailable
-from domain.ids import TenantId, UserId
+from domain.ids import SubjectId, TenantId, UserId
 from domain.rights.erasure import Overtaken, Report
 from domain.rights.journal import Journal
 from domain.rights.model import PrivacyRequest, RequestKind, RequestState, Tombstone
@@ -23,6 +23,7 @@ from domain.rights.signing import FORMAT, ReceiptSigner
 
 MOST_REQUESTS: Final = 100
 AT_A_TIME: Final = 20
+KEYS_AT_A_TIME: Final = 500
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +96,14 @@ class Directory(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """Where people's keys end."""
+
+    async def destroy_left(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> int:
+        """Destroy the keys of those who still, or again, have one; how many they were."""
+        ...
+
+
 class Work(Protocol):
     """Where work for a worker is handed in."""
 
@@ -112,6 +121,7 @@ class RightsService:
         runners: Mapping[RequestKind, Runner],
         journal: Journal,
         directory: Directory,
+        keys: Keys,
         work: Work,
         signer: ReceiptSigner,
         clock: Clock,
@@ -120,6 +130,7 @@ class RightsService:
         self._runners = runners
         self._journal = journal
         self._directory = directory
+        self._keys = keys
         self._work = work
         self._clock = clock
         self._signer = signer
@@ -259,10 +270,17 @@ class RightsService:
         tombstones = await asyncio.to_thread(self._journal.read)
         for tenant in sorted({tombstone.tenant for tombstone in tombstones}):
             own = [tombstone for tombstone in tombstones if tombstone.tenant == tenant]
+            await self._destroy_restored(tenant, [subject for tombstone in own for subject in tombstone.subjects])
             known = await self._store.known(tenant, [tombstone.request_id for tombstone in own])
             for tombstone in own:
                 if tombstone.request_id not in known:
                     yield tombstone
+
+    async def _destroy_restored(self, tenant: TenantId, erased: Sequence[SubjectId]) -> None:
+        """The vault may have been restored alone: then the database knows of erasures whose keys are back."""
+        for start in range(0, len(erased), KEYS_AT_A_TIME):
+            if back := await self._keys.destroy_left(tenant, erased[start : start + KEYS_AT_A_TIME]):
+                log.warning("keys_destroyed_again", tenant=tenant, keys=back)
 
     async def _asked(self, tenant: TenantId, user_id: UserId, kind: RequestKind) -> PrivacyRequest:
         digest = self._directory.identity_hash(tenant, user_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -71,7 +72,10 @@ async def test_the_receipt_says_for_every_place_what_was_reached(room: RestRoom)
     reached = {entry["name"]: (entry["level"], entry.get("count")) for entry in receipt["reached"]}
     assert reached["user_behavior_events"] == ("logical", 1)
     assert reached["vault.data_keys"] == ("logical", 1)
-    assert reached["of the database"] == ("cryptographic", None)
+    assert reached["of the database without the vault"] == ("cryptographic", None)
+    [vault] = [entry for entry in receipt["reached"] if entry["name"].startswith("of the vault")]
+    kept = datetime.fromisoformat(vault["until"]) - datetime.fromisoformat(receipt["erasedAt"])
+    assert (vault["level"], kept) == ("pending", timedelta(days=room.settings.vault_backup_days))
     assert {"consents", "subjects", "outbox", "logs", "all versions"} <= set(reached)
     assert receipt["requestId"] == str(request.request_id)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from domain.ids import SubjectId, TenantId, UserId
@@ -18,6 +19,7 @@ from domain.rights.model import STEPS, Checkpoint, RequestState, Tombstone
 from domain.rights.signing import verified
 from domain.settings import Settings
 from domain.storage.postgres import Databases
+from domain.storage.roles import Role
 from tests.api.canary import CANARY, rows_left, through_every_door
 from tests.api.command import ROOT, environment
 from tests.api.rest_room import RestRoom, application, settings_of
@@ -25,6 +27,8 @@ from tests.conftest import TEST_SECRET, _run_as_owner, copied_database
 
 SETTINGS = ("database_url", "redis_url", "data_dir", "kek_file")
 MOMENTS = ("before", "after")
+RESTORED = """
+    INSERT INTO vault.data_keys (subject_id, tenant_id, wrapped, kek_id, created_at) VALUES ($1, $2, $3, $4, now())"""
 
 
 def killed(settings: Settings, tenant: TenantId, step: Checkpoint, moment: str) -> int:
@@ -108,6 +112,34 @@ def test_a_restored_backup_is_erased_again_before_the_service_is_ready(redis_url
             Journal(tmp_path / "journal" / "erasures.jsonl").add(elsewhere("unknown"))
             assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
             assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
+
+
+async def test_nothing_is_ready_before_the_journal_was_read(owner_url: str, redis_url: str, tmp_path: Path) -> None:
+    settings = settings_of(owner_url, redis_url, tmp_path, TEST_SECRET)
+    unreadable = tmp_path / "journal" / "erasures.jsonl"
+    unreadable.mkdir(parents=True)
+    async with application(settings) as app:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            assert (await http.get("/readyz")).status_code == 503
+            unreadable.rmdir()
+            assert (await http.get("/readyz")).status_code == 200
+
+
+async def test_a_vault_that_was_restored_alone_loses_the_key_again(room: RestRoom, databases: Databases) -> None:
+    subjects = await through_every_door(room)
+    vault = room.services.rotation._vault
+    backup = await vault.fetch(room.tenant, subjects)
+    assert backup
+    await room.services.rights.erase(room.tenant, UserId(CANARY))
+    assert await vault.fetch(room.tenant, subjects) == {}
+    async with databases[Role.KEYS].transaction(room.tenant, list(backup)) as tx:
+        for subject, key in backup.items():
+            await tx.execute(RESTORED, subject, room.tenant, key.wrapped, key.kek_id)
+    assert await vault.fetch(room.tenant, subjects) == backup
+    async with application(room.settings) as restarted:
+        assert (await restarted.state.services.health.readiness()).ready
+        assert await vault.fetch(room.tenant, subjects) == {}
 
 
 def elsewhere(tenant: str) -> Tombstone:

@@ -3,34 +3,23 @@
 import asyncio
 import csv
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 
-from domain.ids import TenantId
 from domain.privacy.data_map import Store
 from domain.privacy.inventory import DATA_MAP
 from domain.rights.signing import require_chained
 from domain.storage.embedded import EmbeddedPostgres, running_valkey
-from domain.storage.embedded.postgres import repair_url
 from domain.storage.scrub import scrub
 from tests.api.byte_search import files_with, forms, is_in, keys_with
 from tests.api.canary_filling import CANARY, MARK
-from tests.api.canary_visit import Visit, everything
-from tests.api.command import Up, personalization, running
+from tests.api.canary_visit import everything
+from tests.api.command import Up, running
 from tests.api.rest_room import ITEMS
-
-TENANT = TenantId("demo")
-IDLE = """
-    SELECT NOT EXISTS (SELECT 1 FROM user_behavior_events WHERE processed_at IS NULL AND quarantined_at IS NULL)
-       AND NOT EXISTS (SELECT 1 FROM privacy_requests WHERE state IN ('waiting', 'running'))"""
+from tests.api.scrub_room import catalogued, done, idle, rows, short_folder, visiting
 
 TRACES = """
     SELECT json_build_array(subject_id, encode(wrapped, 'hex'))::text FROM vault.data_keys
@@ -42,36 +31,8 @@ TRACES = """
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A short, empty data folder that every user may pass."""
-    made = Path(tempfile.mkdtemp(prefix="scrub-", dir="/tmp"))
-    made.chmod(0o711)
-    yield made / "data"
-    for link in made.rglob("data"):
-        if link.is_symlink():
-            shutil.rmtree(link.readlink().parent)
-    shutil.rmtree(made)
-
-
-async def rows(data_dir: Path, statement: str) -> list[Any]:
-    """The first column of a question to everything in the database."""
-    connection = await asyncpg.connect(repair_url(data_dir).replace("/postgres?", "/personalization?"))
-    try:
-        return [row[0] for row in await connection.fetch(statement)]
-    finally:
-        await connection.close()
-
-
-async def idle(data_dir: Path) -> None:
-    """Wait until the worker has nothing to do."""
-    async with asyncio.timeout(60):
-        while not (await rows(data_dir, IDLE))[0]:  # noqa: ASYNC110 - it is another process that ends its work
-            await asyncio.sleep(0.1)
-
-
-def catalogued(data_dir: Path, folder: Path) -> None:
-    """Import the catalogue, which makes the tenant."""
-    lines = ["item_id,title,kind", *(f"{item.item_id},{item.title},{item.kind.name}" for item in ITEMS)]
-    (folder / "items.csv").write_text("\n".join(lines))
-    done("import", str(folder / "items.csv"), "--items", "--format", "csv", data_dir=data_dir)
+    with short_folder("scrub-") as made:
+        yield made / "data"
 
 
 def imported(data_dir: Path, folder: Path) -> None:
@@ -88,24 +49,13 @@ def imported(data_dir: Path, folder: Path) -> None:
     given = (str(folder / "events.csv"), "--context", "mood", "--legal-basis", "consent", "--format", "csv")
     done("import", *given, data_dir=data_dir)
     done("train", "--force", data_dir=data_dir)
-    done("privacy", "export", CANARY, "--out", str(folder / "export.zip"), data_dir=data_dir, json=False)
+    done("privacy", "export", CANARY, "--out", str(folder / "export.zip"), data_dir=data_dir, as_json=False)
     assert is_in((folder / "export.zip").read_bytes(), [f"{MARK} mood".encode()])
-
-
-def done(*arguments: str, data_dir: Path, json: bool = True) -> str:
-    """What a command that must succeed prints."""
-    at = ("--tenant", TENANT) if arguments[:2] != ("privacy", "scrub") else ()
-    ran = personalization(*arguments, *at, "--data-dir", str(data_dir), *(("--json",) if json else ()))
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
 
 
 async def lived_and_erased(up: Up, folder: Path) -> list[bytes]:
     """Do everything, and be erased: what sealed the canary's fields, and what was sealed."""
-    secret = json.loads((up.data_dir / "secrets" / "secrets.json").read_text())["jwt_secret"]
-    base = up.ready["graphql"].removesuffix("/graphql")
-    async with httpx.AsyncClient(base_url=base, timeout=30) as http:
-        visit = Visit(http, base.removeprefix("http://"), TENANT, secret)
+    async with visiting(up) as visit:
         await asyncio.to_thread(catalogued, up.data_dir, folder)
         await visit.prepared()
         await asyncio.to_thread(imported, up.data_dir, folder)
@@ -114,7 +64,7 @@ async def lived_and_erased(up: Up, folder: Path) -> list[bytes]:
         await visit.requested("requestErasure")
         await idle(up.data_dir)
         assert everything() == visit.said
-        metrics = (await http.get("/metrics")).content
+        metrics = (await visit.http.get("/metrics")).content
     assert not is_in(metrics, forms())
     erased = set(await rows(up.data_dir, "SELECT subject_id::text FROM subjects WHERE erased_at IS NOT NULL"))
     told = [json.loads(line) for line in sealed]
