@@ -16,12 +16,12 @@ from tests.api.command import ROOT, Up, running
 from tests.api.scrub_room import catalogued, done, idle, rows, short_folder, visiting
 
 WHOLE = """query P($user: String!) { privacySettings(userId: $user) { privacyLevel collects receipts { source } }
-  users(userIds: [$user]) { userId attributes } metrics(userId: $user) { personalized }
+  users(userIds: [$user]) { userId attributes } metrics(userId: $user) { usedData { categories } }
   recommendations(userId: $user) { personalized usedData { categories } } }"""
 UNKNOWN = {
     "privacySettings": {"privacyLevel": "STRICT", "collects": False, "receipts": []},
     "users": [],
-    "metrics": {"personalized": False},
+    "metrics": {"usedData": {"categories": []}},
     "recommendations": {"personalized": False, "usedData": {"categories": []}},
 }
 FOUND = """
