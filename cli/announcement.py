@@ -4,19 +4,17 @@ import os
 import sys
 from typing import Final
 
-from cli.access import development_token
 from cli.demo.behaviour import EXAMPLE_USER
 from cli.endpoints import Endpoints
 from cli.first_run import DEMO_TENANT
 from cli.output import print_result, say
-from domain.settings import Environment, Settings
+from domain.settings import Settings
 
 QUESTION: Final = '{ recommendations(userId: \\"%s\\", first: 10) { edges { node { title score reasons { text } } } } }'
 
 
-def announce(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
-    """Say where everything is."""
-    token = _token(settings)
+def announce(settings: Settings, endpoints: Endpoints, token: str | None, *, as_json: bool) -> None:
+    """Say where everything is, and the token for development if there is one."""
     if as_json:
         print_result(
             {
@@ -41,11 +39,6 @@ def curl_line(endpoints: Endpoints, token: str) -> str:
         f"curl -s {endpoints.graphql} -H 'Authorization: Bearer {token}' "
         f"-H 'Content-Type: application/json' -d '{body}'"
     )
-
-
-def _token(settings: Settings) -> str | None:
-    development = settings.environment is Environment.DEVELOPMENT
-    return development_token(settings, DEMO_TENANT) if development and settings.jwt_secret else None
 
 
 def _describe(settings: Settings, endpoints: Endpoints, token: str | None) -> None:

@@ -24,7 +24,8 @@ def command(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
 
     Looks at the seal of every entry of a tenant, and whether one is missing; exits 1 at the first that is wrong.
     The number and digest of the newest entry are printed: compare them with the last line `audit` of the log, since
-    only that shows whether the newest entries were cut off.
+    only that shows whether the newest entries were cut off. Attempts whose outcome nobody noted are named: they are
+    under way, or their process died between the entry and the act, or between the act and its outcome.
 
     \b
     Example:
@@ -38,9 +39,12 @@ def command(tenant: TenantId, data_dir: Path | None, as_json: bool) -> None:
     with prepared(local_settings(data_dir=data_dir)) as settings:
         found = asyncio.run(verdict())
     if as_json:
-        print_result({"entries": found.entries, "broken": found.broken, "newest": found.newest})
+        told = {"entries": found.entries, "broken": found.broken, "newest": found.newest}
+        print_result(told | {"unfinished": list(found.unfinished)})
     elif found.broken is None:
         click.echo(f"{found.entries} entries, all intact; the newest: {found.newest or 'none'}")
+        for number in found.unfinished:
+            click.echo(f"entry {number} is an attempt without an outcome: under way, or cut short")
     else:
         click.echo(f"entry {found.broken} was changed, moved, or the one before it is missing")
     sys.exit(0 if found.broken is None else 1)

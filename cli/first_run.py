@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from cli.access import DEVELOPER, development_token
 from cli.demo.behaviour import DEFAULT_SEED, DEFAULT_USERS, EXAMPLE_USER, demo_behaviour
 from cli.demo.catalogue import demo_catalogue
 from cli.importing.records import ImportedEvent, RejectedRow
 from cli.loading import Loader
+from cli.noting import noted
 from cli.output import Advance, counting, say, share, waiting
 from domain.bootstrap import Services, migrate_database, open_services
 from domain.ids import TenantId, UserId
 from domain.jobs.model import JobKind, JobState
 from domain.privacy.model import ConsentPurpose
 from domain.privacy.receipts import ConsentReceipt, Evidence
-from domain.settings import Settings
+from domain.settings import Environment, Settings
 
 DEMO_TENANT: Final = TenantId("demo")
 DEMO_USERS: Final = DEFAULT_USERS
@@ -50,7 +52,8 @@ class FirstRun:
         async with open_services(self.settings) as services:
             await services.catalog.ensure_tenant(DEMO_TENANT, "Demo")
             if self.demo_users and await _lacks_demo(services):
-                await _load_demo(services, self.demo_users)
+                async with noted(services, DEMO_TENANT, "import", concerned="demo"):
+                    await _load_demo(services, self.demo_users)
 
     async def train(self) -> None:
         """Have the worker train the first model of the demo, unless it has one; without one, popularity serves."""
@@ -61,6 +64,16 @@ class FirstRun:
                 await _train(services)
                 # Nobody waits for what is common to many: it is found beside the first requests.
                 await services.jobs.enqueue(DEMO_TENANT, JobKind.WORKFLOWS)
+
+    async def token(self) -> str | None:
+        """A token with every scope for whoever develops, noted in the audit log; None in production."""
+        if self.settings.environment is not Environment.DEVELOPMENT or self.settings.jwt_secret is None:
+            return None
+        async with (
+            open_services(self.settings) as services,
+            noted(services, DEMO_TENANT, "issueToken", subject=DEVELOPER, concerned="development"),
+        ):
+            return development_token(self.settings, DEMO_TENANT)
 
 
 async def _lacks_demo(services: Services) -> bool:

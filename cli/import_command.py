@@ -10,6 +10,7 @@ import click
 from cli.importing.sources import FORMATS, Source, open_source
 from cli.installation import local_settings
 from cli.loading import Loaded, Loader
+from cli.noting import noted
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import counting, print_result
 from cli.rejects import Rejects, rejects_to
@@ -81,10 +82,11 @@ async def _import(
     async with open_services(settings) as services:
         await services.catalog.ensure_tenant(tenant, tenant)
         loader = Loader(services, tenant, evidence, reject)
-        with counting("Rows", source.rows) as advance:
-            await loader.load(source, advance)
-        with counting("Profiles", len(loader.loaded.people)) as advance:
-            await loader.learn(advance)
+        async with noted(services, tenant, "import"):
+            with counting("Rows", source.rows) as advance:
+                await loader.load(source, advance)
+            with counting("Profiles", len(loader.loaded.people)) as advance:
+                await loader.learn(advance)
         return loader.loaded
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.installation import local_settings
-from cli.noting import note
+from cli.noting import noted_everywhere
 from cli.options import data_dir_option, json_option
 from cli.output import counting, print_result
 from cli.servers import prepared
@@ -61,11 +61,10 @@ def rotate(retire: bool, data_dir: Path | None, as_json: bool) -> None:
 
     async def rotated() -> Rotated:
         async with open_services(settings) as services:
-            with counting("wrapped", None) as advance:
-                done = await services.rotation.rotate(advance, retire=retire)
-            for tenant in await services.job_store.tenants():
-                await note(services, tenant, "rotateKeys", concerned="retired" if retire else None)
-            return done
+            tenants, concerned = await services.job_store.tenants(), "retired" if retire else None
+            async with noted_everywhere(services, tenants, "rotateKeys", concerned):
+                with counting("wrapped", None) as advance:
+                    return await services.rotation.rotate(advance, retire=retire)
 
     with prepared(local_settings(data_dir=data_dir)) as settings:
         done = asyncio.run(rotated())

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from cli.installation import local_settings
-from cli.noting import note, operator
+from cli.noting import noted, operator
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table
 from cli.servers import prepared
@@ -103,9 +103,8 @@ def promote_model(tenant: TenantId, version: ModelVersion, reason: str, data_dir
     """
 
     async def promoted(services: Services) -> ModelRecord:
-        record = await services.models.promote(tenant, version, actor=operator(), reason=reason)
-        await note(services, tenant, "promoteModel", concerned=version)
-        return record
+        async with noted(services, tenant, "promoteModel", concerned=version):
+            return await services.models.promote(tenant, version, actor=operator(), reason=reason)
 
     record = _done(data_dir, promoted)
     _print_served(tenant, record, as_json)
@@ -127,9 +126,10 @@ def roll_back_model(tenant: TenantId, expected: str | None, reason: str, data_di
     meant = None if expected is None else ModelVersion(expected)
 
     async def rolled_back(services: Services) -> ModelRecord:
-        record = await services.models.roll_back(tenant, actor=operator(), reason=reason, expected=meant)
-        await note(services, tenant, "rollbackModel", concerned=record.version)
-        return record
+        async with noted(services, tenant, "rollbackModel", concerned=expected) as doing:
+            record = await services.models.roll_back(tenant, actor=operator(), reason=reason, expected=meant)
+            doing.concerned = record.version
+            return record
 
     record = _done(data_dir, rolled_back)
     _print_served(tenant, record, as_json)

@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from cli.installation import local_settings
-from cli.noting import note
+from cli.noting import noted
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.scrub import command as scrub
@@ -24,6 +24,7 @@ from domain.ids import TenantId, UserId
 from domain.privacy.article30 import as_document, described
 from domain.privacy.inventory import DATA_MAP
 from domain.privacy.model import valid_user_id
+from domain.retention.model import Swept
 
 T = TypeVar("T")
 
@@ -78,9 +79,9 @@ def erase(user: UserId, tenant: TenantId, yes: bool, data_dir: Path | None, as_j
         click.confirm(f"Erase everything that is kept of {user} in {tenant}?", abort=True, err=True)
 
     async def erased(services: Services) -> tuple[str, str]:
-        with stages("erased") as show:
-            request = await services.rights.erase(tenant, user, lambda done, step: show(step, done))
-        await note(services, tenant, "requestErasure", subject=user)
+        async with noted(services, tenant, "requestErasure", subject=user):
+            with stages("erased") as show:
+                request = await services.rights.erase(tenant, user, lambda done, step: show(step, done))
         return str(request.request_id), await services.rights.receipt(tenant, request.request_id)
 
     request_id, receipt = _asked(data_dir, erased)
@@ -114,9 +115,8 @@ def export(user: str | None, tenant: str | None, out: Path | None, only_schema: 
     place, wanted = TenantId(tenant), valid_user_id(user)
 
     async def exported(services: Services) -> bytes:
-        made = await services.exports.archive(place, wanted)
-        await note(services, place, "requestExport", subject=wanted)
-        return made
+        async with noted(services, place, "requestExport", subject=wanted):
+            return await services.exports.archive(place, wanted)
 
     archive = _asked(data_dir, exported)
     try:
@@ -139,7 +139,14 @@ def retain(tenant: TenantId, dry_run: bool, data_dir: Path | None, as_json: bool
     Example:
       personalization privacy retention --tenant demo --dry-run
     """
-    swept = _asked(data_dir, lambda services: services.retention.run(tenant, dry=dry_run), as_worker=True)
+
+    async def kept(services: Services) -> Swept:
+        if dry_run:
+            return await services.retention.run(tenant, dry=True)
+        async with noted(services, tenant, "runRetention"):
+            return await services.retention.run(tenant)
+
+    swept = _asked(data_dir, kept, as_worker=True)
     rows = [(table, level, count) for (table, level), count in sorted(swept.rows.items())]
     if as_json:
         told = [dict(zip(("table", "level", "rows"), row, strict=True)) for row in rows]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cli.installation import local_settings
+from cli.noting import noted_everywhere
 from cli.options import data_dir_option, json_option
 from cli.output import print_result, print_table, say
 from cli.servers import prepared
@@ -43,15 +44,18 @@ def command(data_dir: Path | None, as_json: bool) -> None:
 
 
 async def _scrubbed(settings: Settings, url: str) -> Sequence[Scrubbed]:
-    done = await scrub(url, [entry.name for entry in DATA_MAP.tables], say)
-    reached = [
-        Reached("postgres", part.part, Level.LOGICAL if part.refused else Level.PHYSICAL, part.refused) for part in done
-    ]
     async with open_services(settings) as services:
-        for tenant in await services.job_store.tenants():
-            if await services.rights.receipts(tenant):
-                await services.rights.note_physical(tenant, reached)
+        tenants = await services.job_store.tenants()
+        async with noted_everywhere(services, tenants, "scrub"):
+            done = await scrub(url, [entry.name for entry in DATA_MAP.tables], say)
+            for tenant in tenants:
+                if await services.rights.receipts(tenant):
+                    await services.rights.note_physical(tenant, [_reached(part) for part in done])
     return done
+
+
+def _reached(part: Scrubbed) -> Reached:
+    return Reached("postgres", part.part, Level.LOGICAL if part.refused else Level.PHYSICAL, part.refused)
 
 
 def _refused(done: Sequence[Scrubbed]) -> dict[str, str]:

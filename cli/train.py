@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from cli.installation import local_settings
-from cli.noting import operator
+from cli.noting import noted, operator
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared
@@ -72,7 +72,8 @@ def _asked(config: str | None) -> dict[str, Any]:
 
 
 async def _train(settings: Settings, tenant: TenantId, asked: Mapping[str, Any]) -> dict[str, Any]:
-    async with open_worker(settings) as worker:
+    concerned = "force" if "force" in asked else None
+    async with open_worker(settings) as worker, noted(worker.services, tenant, "retrainModels", concerned=concerned):
         # Whoever takes the job first trains: a worker that is woken by it, or this process.
         job_id = await worker.services.jobs.enqueue(tenant, JobKind.RETRAIN, asked)
         with stages("Training") as progress:

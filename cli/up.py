@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913, RUF100 - one parameter an option
             programs = _start_programs(supervisor, settings)
             wait_until_ready(endpoints, lambda: _ended(programs, settings.data_dir))
         asyncio.run(first_run.train())
-        announce(settings, endpoints, as_json=as_json)
+        announce(settings, endpoints, asyncio.run(first_run.token()), as_json=as_json)
         supervisor.wait()
     sys.exit(supervisor.exit_status)
 

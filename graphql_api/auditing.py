@@ -1,131 +1,21 @@
-"""What goes into the audit log, the same from GraphQL and REST; and reading it.
+"""Reading the audit log."""
 
-Every change is noted unless it is ordinary use of the product, so that a new one is noted without being told of.
-"""
-
-import re
-from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 import strawberry
-from graphql import FieldNode, OperationType, value_from_ast_untyped
-from strawberry.extensions import SchemaExtension
 
 from domain.auditing.model import Entry
-from domain.auditing.service import OK
-from domain.bootstrap import Services
-from domain.errors import Forbidden, ValidationFailed
+from domain.errors import ValidationFailed
 from domain.privacy.model import valid_user_id
-from graphql_api.auth import Principal, Scope
-from graphql_api.context import GraphQLContext, Info
+from graphql_api.auth import Scope
+from graphql_api.context import Info
 from graphql_api.paging import PageInfo, require_first
-from graphql_api.problems import PROBLEMS
-from graphql_api.rates import root_fields
-
-ORDINARY: Final = frozenset(
-    {
-        "correctPreference",
-        "dismissOptimization",
-        "exposeUser",
-        "importItems",
-        "integrateContentAnalysis",
-        "integrateVideoGeneration",
-        "learnPreferences",
-        "recordConversion",
-        "submitFeedback",
-        "trackInteraction",
-        "updateProfile",
-        "updateSession",
-        "updateUiSettings",
-        "upsertCatalogItems",
-    }
-)
-"""What people and products do all day; it has its own traces, and would bury what matters."""
 
 MOST_DIGITS: Final = 15
-_CODES: Final = {kind.__name__: code for code, kind in PROBLEMS.items()}
-_OBJECTS: Final = ("version", "expected", "ruleIds", "experimentId", "key")
-_PLAIN: Final = re.compile(r"[\w.:,-]{1,200}", re.ASCII)
 
 
-class Audited(SchemaExtension):
-    """Notes what an operation changed; stands outside of everything, so that it sees what the caller sees."""
-
-    async def on_operation(self) -> AsyncIterator[None]:
-        """After the operation."""
-        yield
-        execution = self.execution_context
-        context: GraphQLContext = execution.context
-        if context.principal is None or execution.graphql_document is None:
-            return
-        asked = root_fields(execution.graphql_document, execution.operation_name, OperationType.MUTATION)
-        for key, field in asked.items():
-            if field.name.value not in ORDINARY:
-                await self._note(context, key, field)
-
-    async def _note(self, context: GraphQLContext, key: str, field: FieldNode) -> None:
-        execution = self.execution_context
-        outcome = _outcome(execution.result, key)
-        if context.principal is not None and outcome is not None:
-            given = {a.name.value: value_from_ast_untyped(a.value, execution.variables) for a in field.arguments or ()}
-            inputs = given.get("input")
-            named = inputs if isinstance(inputs, Mapping) else given
-            action, correlation = field.name.value, context.correlation_id
-            await note(context.services, context.principal, action, "graphql", outcome, named, correlation)
-
-
-async def note(
-    services: Services,
-    principal: Principal,
-    action: str,
-    door: str,
-    outcome: str,
-    given: Mapping[str, Any],
-    correlation: str,
-) -> None:
-    """Write one act into the log; of what was given, only whom or what it names.
-
-    What a refused call about a person or without the right names may be any text, and nothing is ever deleted here.
-    """
-    about = given.get("userId")
-    await services.audit.note(
-        principal.tenant,
-        principal.user_id,
-        action,
-        door=door,
-        outcome=outcome,
-        subject=about if isinstance(about, str) else None,
-        concerned=_object(given) if outcome == OK or (about is None and outcome != Forbidden.code) else None,
-        correlation=correlation,
-    )
-
-
-def _outcome(result: Any, key: str) -> str | None:
-    """What came of one root field; None if it never ran."""
-    errors = getattr(result, "errors", None) or ()
-    for error in errors:
-        if error.path and error.path[0] == key:
-            return str((error.extensions or {}).get("code", "INTERNAL"))
-    data = getattr(result, "data", None)
-    if not isinstance(data, Mapping) or key not in data:
-        return None
-    answer = data[key]
-    told = answer if isinstance(answer, Mapping) else {}
-    return str(told.get("code") or _CODES.get(str(told.get("__typename")), OK))
-
-
-def _object(given: Mapping[str, Any]) -> str | None:
-    """What an act is about beside a person: ids of the operator's own things, and never another text."""
-    for name in _OBJECTS:
-        value = given.get(name)
-        text = ",".join(map(str, value)) if isinstance(value, list) else value
-        if isinstance(text, str) and _PLAIN.fullmatch(text):
-            return text
-    return None
-
-
-@strawberry.type(description="One thing that was done, or refused.")
+@strawberry.type(description="One thing that was to be done, was done, or was refused.")
 class AuditEntry:
     """An entry of the log."""
 
@@ -134,7 +24,13 @@ class AuditEntry:
     actor: str = strawberry.field(description="The pseudonym of who asked.")
     subject: str | None = strawberry.field(description="The pseudonym of the person whom it was about.")
     object: str | None = strawberry.field(description="What else it was about, such as a model's version.")
-    outcome: str = strawberry.field(description="`OK`, or the code of the refusal.")
+    outcome: str = strawberry.field(
+        description="`ATTEMPTED` before the act, then `OK` or the code of the refusal in an entry of its own."
+    )
+    concludes: str | None = strawberry.field(
+        description="The number of the attempt that this is the outcome of; null for attempts. An attempt that nothing "
+        "concludes is under way, or was cut short: what it changed is not known."
+    )
     door: str = strawberry.field(description="`graphql`, `rest` or `command`.")
     correlation_id: str = strawberry.field(description="Under which the request was logged.")
     done_at: datetime = strawberry.field(description="When.")
@@ -151,6 +47,7 @@ class AuditEntry:
             subject=None if act.subject is None else act.subject.hex(),
             object=act.object,
             outcome=act.outcome,
+            concludes=None if act.concludes is None else str(act.concludes),
             door=act.door,
             correlation_id=act.correlation,
             done_at=act.done_at,

@@ -1,6 +1,10 @@
-"""Expected failures of mutations as types, so that a client handles them by the schema instead of by parsing text."""
+"""Expected failures of mutations as types, so that a client handles them by the schema instead of by parsing text.
+
+What every mutation is wrapped in stands here as well: what it does is noted in the audit log before and after.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import wraps
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
@@ -8,6 +12,8 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 import strawberry
 
 from domain.errors import DomainError
+from graphql_api.context import Info
+from graphql_api.noting import ORDINARY, noted
 
 INPUT = strawberry.argument(description="What the mutation needs.")
 
@@ -81,12 +87,16 @@ AnyProblem: TypeAlias = (
 
 
 def answering_problems(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Make a mutation answer with a problem where it raises a `DomainError` that has one; other errors stay errors."""
+    """Make a mutation noted, and answer with a problem where it raises a `DomainError` that has one.
+
+    Other errors stay errors. Where it cannot be noted that a mutation is about to run, it does not run.
+    """
 
     @wraps(resolver)
     async def answer(*arguments: P.args, **options: P.kwargs) -> T:
         try:
-            return await resolver(*arguments, **options)
+            async with _noted(options):
+                return await resolver(*arguments, **options)
         except DomainError as error:
             problem: Any = problem_of(error)
             if problem is None:
@@ -94,6 +104,19 @@ def answering_problems(resolver: Callable[P, Awaitable[T]]) -> Callable[P, Await
             return problem  # type: ignore[no-any-return]  # every mutation's union has all problems
 
     return answer
+
+
+def _noted(options: Mapping[str, Any]) -> AbstractAsyncContextManager[object]:
+    """The note of a mutation that has these arguments; none for ordinary use, and none of a caller without a token."""
+    info: Info = options["info"]
+    action, context = info.field_name, info.context
+    if action in ORDINARY or context.principal is None:
+        return nullcontext()
+    given = options.get("input")
+    correlation = context.correlation_id
+    return noted(
+        context.services, context.principal, action, "graphql", lambda name: getattr(given, name, None), correlation
+    )
 
 
 def problem_of(error: DomainError) -> Problem | None:

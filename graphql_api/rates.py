@@ -15,7 +15,6 @@ from graphql import (
     GraphQLError,
     InlineFragmentNode,
     OperationDefinitionNode,
-    OperationType,
     SelectionSetNode,
 )
 from strawberry import Schema
@@ -65,23 +64,18 @@ def roots(document: DocumentNode, operation_name: str | None) -> list[str]:
     return [name for name in names if not name.startswith("__")]
 
 
-def root_fields(
-    document: DocumentNode, operation_name: str | None, kind: OperationType | None = None
-) -> dict[str, FieldNode]:
+def root_fields(document: DocumentNode, operation_name: str | None) -> dict[str, FieldNode]:
     """The root fields of one operation by the names that the answer has, those of its fragments included.
 
     Args:
         document: where the operation stands.
         operation_name: which one; None for the only one.
-        kind: leaves an operation of another kind out; None for any.
     """
     definitions = document.definitions
     fragments = {node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)}
     found: dict[str, FieldNode] = {}
     for node in definitions:
-        if not isinstance(node, OperationDefinitionNode) or kind not in {None, node.operation}:
-            continue
-        if operation_name in {None, node.name and node.name.value}:
+        if isinstance(node, OperationDefinitionNode) and operation_name in {None, node.name and node.name.value}:
             _gather(node.selection_set, fragments, set(), found)
     return found
 

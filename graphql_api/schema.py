@@ -18,7 +18,7 @@ from domain.storage.postgres import statements_run
 from graphql_api.accounts import AccountMutation, AccountQuery
 from graphql_api.adaptation import AdaptationMutation, AdaptationQuery
 from graphql_api.assignments import AssignmentMutation, AssignmentQuery
-from graphql_api.auditing import Audited, AuditQuery
+from graphql_api.auditing import AuditQuery
 from graphql_api.behavior import BehaviorMutation
 from graphql_api.caching import CacheReport
 from graphql_api.catalog import CatalogItemNode, CatalogMutation, CatalogQuery
@@ -233,7 +233,7 @@ def build_schema(
         plans: how their selections are answered; plans of its own if absent.
     """
     cache = cache or DocumentCache(introspection=not production)
-    extensions: list[Any] = [Audited, lambda: OperationLimits(cache), CallRates, PresentedErrors, CacheReport]
+    extensions: list[Any] = [lambda: OperationLimits(cache), CallRates, PresentedErrors, CacheReport]
     if metrics is not None:
         # The first to begin is the last to end, and sees errors as clients do.
         extensions.insert(0, lambda: CountedOperations(metrics))

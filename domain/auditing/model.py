@@ -13,20 +13,25 @@ from domain.ids import TenantId
 BEGINNING: Final = b"\0" * 32
 """What stands for the digest before a tenant's first entry."""
 
+OK: Final = "OK"
+ATTEMPTED: Final = "ATTEMPTED"
+"""The outcome of an entry that is written before its act; another entry that concludes it says what came of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that was done, or refused.
+    """Something that is about to be done, was done, or was refused.
 
     Attributes:
         action: the operation's name, the same through every door.
         actor: the pseudonym of who asked, 16 bytes.
         subject: the pseudonym of the person whom it was about, if it was about one.
         object: what it was about otherwise, such as a model's version; never a text about a person.
-        outcome: `OK`, or the code of the refusal.
+        outcome: `ATTEMPTED`, `OK`, or the code of the refusal.
         door: `graphql`, `rest` or `command`.
         correlation: under which the request was logged.
         done_at: when.
+        concludes: the number of the entry that told of the attempt; None for an attempt.
     """
 
     action: str
@@ -37,6 +42,7 @@ class Act:
     door: str
     correlation: str
     done_at: datetime
+    concludes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +90,7 @@ def _digest(key: bytes, tenant: TenantId, number: int, act: Act, previous: bytes
         "done_at": act.done_at.isoformat(timespec="microseconds"),
         "previous": previous.hex(),
     }
+    if act.concludes is not None:
+        # Left out where there is none, so that entries from before attempts were noted keep their seals.
+        content["concludes"] = act.concludes
     return hmac.digest(key, orjson.dumps(content, option=orjson.OPT_SORT_KEYS), hashlib.sha256)

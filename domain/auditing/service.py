@@ -1,22 +1,26 @@
-"""Writing the audit log and reading it; ids of people enter it as pseudonyms that only the service can make."""
+"""Writing the audit log and reading it; ids of people enter it as pseudonyms that only the service can make.
+
+An act is noted before it is done, and what came of it afterwards: without the first entry nothing is done, and an act
+whose process died between the two is seen to have no outcome.
+"""
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Protocol
 
 import structlog
 
-from domain.auditing.model import BEGINNING, Act, Entry, follows, is_sealed, sealed
+from domain.auditing.model import ATTEMPTED, BEGINNING, OK, Act, Entry, follows, is_sealed, sealed
 from domain.clock import Clock
 from domain.errors import DomainError
 from domain.ids import TenantId, UserId
 
 PSEUDONYM_BYTES: Final = 16
 WHOLE_PAGE: Final = 500
-OK: Final = "OK"
 
 _log = structlog.get_logger(__name__)
 
@@ -29,7 +33,7 @@ class AuditStore(Protocol):
 
         Raises:
             NotFound: there is no such tenant.
-            Unavailable: the database cannot be reached.
+            Unavailable: the database cannot be reached, or refuses the entry.
         """
         ...
 
@@ -60,11 +64,41 @@ class Verdict:
         entries: how many there are.
         broken: the number of the newest entry that was changed, or that does not follow the one before; None for none.
         newest: number and digest of the newest entry, `7 4f0c...`; empty without any.
+        unfinished: numbers of attempts without an outcome, the newest first: under way, or cut short.
     """
 
     entries: int
     broken: int | None
     newest: str
+    unfinished: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody is about to do.
+
+    Attributes:
+        action: the operation's name.
+        door: `graphql`, `rest` or `command`.
+        subject: the external id of the person whom it is about.
+        concerned: what it is about otherwise.
+        correlation: under which the request is logged.
+    """
+
+    action: str
+    door: str
+    subject: str | None = None
+    concerned: str | None = None
+    correlation: str = ""
+
+
+class Doing:
+    """An act under way; `concerned` may be set to what it turns out to be about."""
+
+    def __init__(self, number: int, act: Act) -> None:
+        self.number: Final = number
+        self.act: Final = act
+        self.concerned = act.object
 
 
 class AuditLog:
@@ -83,40 +117,44 @@ class AuditLog:
         self._pseudonyms = pseudonyms
         self._clock = clock
 
-    async def note(
-        self,
-        tenant: TenantId,
-        actor: UserId,
-        action: str,
-        *,
-        door: str,
-        outcome: str = OK,
-        subject: str | None = None,
-        concerned: str | None = None,
-        correlation: str = "",
-    ) -> None:
-        """Write that something was done, or refused; what cannot be written is logged, as the act is done already.
+    @asynccontextmanager
+    async def doing(self, tenant: TenantId, actor: UserId, deed: Deed) -> AsyncIterator[Doing]:
+        """Note an act before the block does it, and its outcome after; what the block raises is the outcome, too.
 
-        Args:
-            tenant: where it was done.
-            actor: who asked.
-            action: the operation's name.
-            door: `graphql`, `rest` or `command`.
-            outcome: `OK` or the code of the refusal.
-            subject: the external id of the person whom it was about.
-            concerned: what it was about otherwise.
-            correlation: under which the request was logged.
+        Where the block is cancelled, nothing more is noted: whether the act was done is not known.
+
+        Raises:
+            NotFound: there is no such tenant; nothing was done.
+            Unavailable: the log cannot be written; nothing was done.
         """
-        about = None if subject is None else self.pseudonym(tenant, subject)
+        about = None if deed.subject is None else self.pseudonym(tenant, deed.subject)
         who, now = self.pseudonym(tenant, actor), self._clock.now()
-        act = Act(action, who, about, concerned, outcome, door, correlation, now)
+        act = Act(deed.action, who, about, deed.concerned, ATTEMPTED, deed.door, deed.correlation, now)
+        under_way = Doing((await self._write(tenant, act)).number, act)
         try:
-            entry = await self._store.append(tenant, lambda n, before: sealed(self._key, tenant, n, act, before))
+            yield under_way
         except DomainError as error:
-            _log.exception("audit_entry_lost", action=action, outcome=outcome, code=error.code)
-            return
+            await self._conclude(tenant, under_way, error.code)
+            raise
+        except Exception:
+            await self._conclude(tenant, under_way, DomainError.code)
+            raise
+        await self._conclude(tenant, under_way, OK)
+
+    async def _conclude(self, tenant: TenantId, under_way: Doing, outcome: str) -> None:
+        number, now = under_way.number, self._clock.now()
+        act = replace(under_way.act, outcome=outcome, object=under_way.concerned, done_at=now, concludes=number)
+        try:
+            await self._write(tenant, act)
+        except DomainError as error:
+            # The act is done already; that its attempt has no outcome is seen in the log itself.
+            _log.exception("audit_outcome_lost", action=act.action, number=number, outcome=outcome, code=error.code)
+
+    async def _write(self, tenant: TenantId, act: Act) -> Entry:
+        entry = await self._store.append(tenant, lambda n, before: sealed(self._key, tenant, n, act, before))
         # Whoever keeps the log's lines elsewhere can tell whether the newest entries were cut off.
-        _log.info("audit", tenant=tenant, number=entry.number, action=action, digest=entry.digest.hex())
+        _log.info("audit", tenant=tenant, number=entry.number, action=act.action, digest=entry.digest.hex())
+        return entry
 
     async def page(
         self, tenant: TenantId, *, first: int, before: int | None = None, user_id: UserId | None = None
@@ -132,6 +170,7 @@ class AuditLog:
         """Look at every entry of a tenant, from the newest back to the first."""
         count, newest = 0, ""
         newer: Entry | None = None
+        concluded, unfinished = set[int](), list[int]()
         while entries := await self._store.read(tenant, None if newer is None else newer.number, None, WHOLE_PAGE):
             for entry in entries:
                 newest = newest or f"{entry.number} {entry.digest.hex()}"
@@ -139,10 +178,21 @@ class AuditLog:
                     return Verdict(count, newer.number, newest)
                 if not is_sealed(self._key, tenant, entry):
                     return Verdict(count, entry.number, newest)
+                _match(entry, concluded, unfinished)
                 count, newer = count + 1, entry
         begins = newer is None or (newer.number == 1 and newer.previous == BEGINNING)
-        return Verdict(count, None if begins or newer is None else newer.number, newest)
+        return Verdict(count, None if begins or newer is None else newer.number, newest, tuple(unfinished))
 
     def pseudonym(self, tenant: TenantId, user_id: str) -> bytes:
         """What stands for an external id in the log of a tenant, 16 bytes."""
         return hmac.digest(self._pseudonyms, f"{tenant}/{user_id}".encode(), hashlib.sha256)[:PSEUDONYM_BYTES]
+
+
+def _match(entry: Entry, concluded: set[int], unfinished: list[int]) -> None:
+    """Keep in mind what an entry concludes; entries come the newest first, so an outcome before its attempt."""
+    if entry.act.concludes is not None:
+        concluded.add(entry.act.concludes)
+    elif entry.number in concluded:
+        concluded.remove(entry.number)
+    elif entry.act.outcome == ATTEMPTED:
+        unfinished.append(entry.number)

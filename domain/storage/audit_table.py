@@ -19,6 +19,7 @@ class AuditRow(Model):
     done_at = fields.DatetimeField()
     previous = fields.BinaryField()
     digest = fields.BinaryField()
+    concludes = fields.BigIntField(null=True)
 
     class Meta:
         table = "audit_log"

@@ -11,12 +11,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
 
-from domain.auditing.service import OK
 from domain.bootstrap import Services
 from domain.errors import DomainError
-from graphql_api.auditing import ORDINARY, note
 from graphql_api.auth import Authenticator, Principal
 from graphql_api.errors import INTERNAL, VALIDATION
+from graphql_api.noting import ORDINARY, noted
 from graphql_api.rates import admit
 from graphql_api.rest.body import Unreadable, read_body
 from graphql_api.rest.operation import Call, NoBody, Operation
@@ -82,7 +81,7 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
     body = await read_body(request, operation.body) if operation.takes_body else NoBody()
     call = Call(request, services, principal)
     changes = (operation.successor or "").startswith("Mutation.") and operation.counted_as not in ORDINARY
-    answer = await (_audited(operation, call, body) if changes else operation.handle(call, body))
+    answer = await (_noted(operation, call, body) if changes else operation.handle(call, body))
     if isinstance(answer, Response):
         return answer
     content = answer.model_dump_json(by_alias=True)
@@ -90,21 +89,18 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
     return Response(content, operation.status_of(answer), headers, "application/json")
 
 
-async def _audited(operation: Operation[Any], call: Call, body: BaseModel) -> BaseModel | Response:
-    """Handle a call, and note what came of it."""
-    outcome = INTERNAL
-    try:
-        answer = await operation.handle(call, body)
-        outcome = OK
-    except DomainError as error:
-        outcome = error.code
-        raise
-    finally:
-        if call.principal is not None:
-            correlation = str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
-            given = body.model_dump(mode="json", by_alias=True) | call.request.path_params
-            await note(call.services, call.principal, operation.counted_as, "rest", outcome, given, correlation)
-    return answer
+async def _noted(operation: Operation[Any], call: Call, body: BaseModel) -> BaseModel | Response:
+    """Handle a call that the audit log tells of."""
+    if call.principal is None:
+        return await operation.handle(call, body)
+    correlation = str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+    in_path = {"user_id": call.request.path_params.get("userId")}
+
+    def given(name: str) -> Any:
+        return getattr(body, name, in_path.get(name))
+
+    async with noted(call.services, call.principal, operation.counted_as, "rest", given, correlation):
+        return await operation.handle(call, body)
 
 
 async def _principal(request: Request, *, required: bool) -> Principal | None:

@@ -1,4 +1,7 @@
-"""Who did what to whom, and when: noted through every door, naming nobody, and changed by nobody unseen."""
+"""Who did what to whom, and when: noted through every door, naming nobody, and changed by nobody unseen.
+
+That it is noted before it is done stands in `test_audit_attempts.py`.
+"""
 
 import json
 from pathlib import Path
@@ -10,8 +13,8 @@ import pytest
 from domain.bootstrap import open_worker
 from domain.ids import TenantId
 from domain.storage.postgres import Database
-from graphql_api.auditing import ORDINARY
 from graphql_api.auth import Scope
+from graphql_api.noting import ORDINARY
 from graphql_api.schema import build_schema
 from tests.api.command import personalization
 from tests.api.graphql_room import CONSENT, Graph, begun, caller, consent, served
@@ -21,7 +24,7 @@ from tests.storage.test_model_store import artifact
 ANNA, OLGA = "anna@example.com", "olga"
 LOG = """query L($first: Int! = 50, $after: String, $user: String) {
   auditLog(first: $first, after: $after, userId: $user) { intact
-    entries { number action actor subject object outcome door correlationId doneAt digest }
+    entries { number action actor subject object outcome concludes door correlationId doneAt digest }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
 RULE = '{ ruleId: "r1", kind: EXCLUDE, items: { itemIds: ["modern"] } }'
 
@@ -35,7 +38,10 @@ async def entries(olga: Graph, **asked: Any) -> list[dict[str, Any]]:
     page = await olga.ask(LOG, **asked)
     assert page["intact"]
     found: list[dict[str, Any]] = page["entries"]
-    return found
+    attempted = {entry["number"] for entry in found if entry["outcome"] == "ATTEMPTED"}
+    concluded = [entry for entry in found if entry["concludes"] is not None]
+    assert attempted == {entry["concludes"] for entry in concluded}
+    return concluded
 
 
 async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> None:
@@ -49,9 +55,9 @@ async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> Non
         await client.post("/privacy", json={"userId": ANNA, "privacyLevel": "strict"})
     found = await entries(olga)
     assert [(e["number"], e["action"], e["door"], e["outcome"]) for e in found] == [
-        ("3", "updatePrivacy", "rest", "OK"),
+        ("6", "updatePrivacy", "rest", "OK"),
+        ("4", "recordConsent", "graphql", "OK"),
         ("2", "recordConsent", "graphql", "OK"),
-        ("1", "recordConsent", "graphql", "OK"),
     ]
     assert found[2]["correlationId"] == "7c" * 16
     assert {e["actor"] for e in found} == {e["subject"] for e in found} != {None}
@@ -115,7 +121,7 @@ async def test_the_log_names_nobody_and_holds_no_secret(room: RestRoom, olga: Gr
     )
     async with database.transaction(room.tenant) as tx:
         rows = await tx.rows("SELECT row_to_json(a)::text AS text FROM audit_log a WHERE tenant_id = $1", room.tenant)
-    assert len(rows) == 2
+    assert len(rows) == 4
     for row in rows:
         for named in ("anna", "olga", "secret", "Bearer"):
             assert named not in row["text"]
@@ -133,7 +139,7 @@ async def test_pages_follow_each_other_without_holes(room: RestRoom, olga: Graph
         if not page["pageInfo"]["hasNextPage"]:
             break
         after = page["pageInfo"]["endCursor"]
-    assert numbers == ["5", "4", "3", "2", "1"]
+    assert numbers == [str(number) for number in range(10, 0, -1)]
     for wrong in ("x", "", "-1", "1e9", "9" * 40):
         assert await olga.code(LOG, after=wrong) == "VALIDATION"
 
@@ -221,7 +227,12 @@ async def test_commands_note_what_they_did_and_check_the_whole(
     assert [e["action"] for e in await entries(olga, user=ANNA)] == ["requestExport"]
     whole = personalization("audit-log", "--tenant", room.tenant, "--json", **variables(room))
     newest = (await entries(olga))[0]
-    assert json.loads(whole.stdout) == {"entries": 2, "broken": None, "newest": f"2 {newest['digest']}"}
+    assert json.loads(whole.stdout) == {
+        "entries": 4,
+        "broken": None,
+        "newest": f"4 {newest['digest']}",
+        "unfinished": [],
+    }
     owner = await asyncpg.connect(owner_url)
     async with owner.transaction():
         await owner.execute("ALTER TABLE audit_log DISABLE TRIGGER append_only")

@@ -101,7 +101,10 @@ async def test_the_command_rotates_and_keeps_the_older_key_unless_told(
         assert json.loads(ran.stdout) == told
         assert await read(room, "anna")
         noted = (await room.services.audit.page(room.tenant, first=10)).entries
-        assert [(entry.act.action, entry.act.door) for entry in noted] == [("rotateKeys", "command")]
+        assert [(entry.act.action, entry.act.door, entry.act.outcome) for entry in noted] == [
+            ("rotateKeys", "command", "OK"),
+            ("rotateKeys", "command", "ATTEMPTED"),
+        ]
 
 
 def kek_of(line: str) -> str:

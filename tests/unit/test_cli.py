@@ -1,6 +1,5 @@
 """The command line without a service behind it: help, errors, exit statuses, tokens."""
 
-import json
 import os
 import re
 import subprocess
@@ -8,11 +7,11 @@ import sys
 from pathlib import Path
 
 import click
-import jwt
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.endpoints import Endpoints
+from cli.installation import local_settings
 from cli.main import COMMANDS, main
 
 
@@ -50,23 +49,11 @@ def test_an_unknown_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> 
     assert "PERSONALIZATION_CACHE_TTL?" in shown.stderr
 
 
-def test_a_token_says_what_was_asked_for(tmp_path: Path) -> None:
-    asked = ("--tenant", "demo", "--user", "ana", "--scopes", "profile:read act_as", "--ttl", "60")
-    shown = run("token", *asked, "--data-dir", str(tmp_path), "--json")
-    answer = json.loads(shown.stdout)
-    secret = json.loads((tmp_path / "secrets" / "secrets.json").read_text())["jwt_secret"]
-    claims = jwt.decode(answer["token"], secret, algorithms=["HS256"], audience="personalization")
-    assert (claims["tenant"], claims["sub"]) == ("demo", "ana")
-    assert set(claims["scope"].split()) == {"profile:read", "act_as"}
-    assert claims["exp"] - claims["iat"] == 60
-
-
 def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
-    asked = ("token", "--tenant", "demo", "--user", "ana", "--scopes", "act_as", "--data-dir", str(tmp_path))
-    run(*asked)
+    local_settings(data_dir=tmp_path)
     file = tmp_path / "secrets" / "secrets.json"
     first = file.read_text()
-    run(*asked)
+    local_settings(data_dir=tmp_path)
     assert file.read_text() == first
     assert file.stat().st_mode & 0o077 == 0
 

@@ -119,6 +119,6 @@ OTHERS: Final[tuple[Entry, ...]] = (
         basis=Basis.OBLIGATION,
         keeping=Keeping.EVIDENCE,
         pseudonym="actor subject",
-        evidence="entry_id action object outcome door correlation done_at previous digest",
+        evidence="entry_id action object outcome door correlation done_at previous digest concludes",
     ),
 )
