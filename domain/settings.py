@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     jwt_jwks_url: str | None = Field(None, description="Where the identity provider publishes its keys.")
     jwt_issuer: str = Field("personalization", description="Expected `iss`.")
     jwt_audience: str = Field("personalization", description="Expected `aud`.")
+    export_sign_in_minutes: Annotated[int, Field(ge=1, le=1440)] = Field(
+        15, description="An export is fetched with a token of a sign-in after the request, or this recent."
+    )
     default_privacy_level: DefaultPrivacyLevel = Field(
         DefaultPrivacyLevel.STRICT, description="For people who have said nothing; other than strict needs legal_basis."
     )
@@ -82,6 +85,9 @@ class Settings(BaseSettings):
 
     rate_limit: str = Field("600/minute", description="Calls of each operation by one user; `off` for no limit.")
     rate_limit_services: str = Field("600000/minute", description="The same for a token that acts for others.")
+    rate_limit_addresses: str = Field(
+        "1200/minute", description="Calls from one address without a token, and as many with one that is refused."
+    )
     rate_limits: str = Field("", description="Other limits of single operations: `metrics=10/second,users=off`.")
     event_limit: str = Field("6000/hour", description="Events of behaviour about one person, whoever sends them.")
 
@@ -134,7 +140,7 @@ class Settings(BaseSettings):
             raise ValueError(f"answering trusted documents only needs {PREFIX}TRUSTED_DOCUMENTS_FILE")
         return self
 
-    @field_validator("rate_limit", "rate_limit_services", "rate_limits", "event_limit")
+    @field_validator("rate_limit", "rate_limit_services", "rate_limit_addresses", "rate_limits", "event_limit")
     @classmethod
     def _rates_mean_something(cls, value: str) -> str:
         for part in value.split(","):

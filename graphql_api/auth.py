@@ -24,6 +24,7 @@ CACHED_TOKENS = 10_000
 MAX_TOKEN_LENGTH = 8_192
 OPEN_TENANT = TenantId("demo")
 CLOCK_SKEW = timedelta(seconds=5)
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 SHARED_SECRET_ALGORITHM = "HS256"  # noqa: S105  # the name of an algorithm
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -56,12 +57,14 @@ class Principal:
         user_id: who they are.
         scopes: what the token may be used for.
         expires_at: when the token ends, and with it every socket that it opened.
+        signed_in_at: when they proved who they are: `auth_time`, or where the token lacks it `iat`; None without both.
     """
 
     tenant: TenantId
     user_id: UserId
     scopes: frozenset[str]
     expires_at: datetime
+    signed_in_at: datetime | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise `Forbidden` unless the token has `scope`."""
@@ -132,11 +135,8 @@ class Authenticator:
         Raises:
             Unauthenticated: always with the same message, so that the answer teaches nothing about the token.
         """
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not 1 <= len(token) <= MAX_TOKEN_LENGTH:
-            raise refusal()
-        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        token = _token(authorization)
+        digest = _digest(token)
         principal = self._verified.get(digest)
         if principal is None:
             principal = self._checked(await self._claims(token))
@@ -147,6 +147,13 @@ class Authenticator:
         if Scope.ACT_AS not in principal.scopes:
             note_person(principal.tenant, principal.user_id)
         return principal
+
+    def has_verified(self, authorization: str) -> bool:
+        """Whether this process has found such a token to be good before, and may let it in without a second look."""
+        try:
+            return self._verified.get(_digest(_token(authorization))) is not None
+        except Unauthenticated:
+            return False
 
     async def _claims(self, token: str) -> dict[str, Any]:
         # The time claims are compared with the injected clock below, so the library leaves them alone.
@@ -166,6 +173,7 @@ class Authenticator:
                 user_id=valid_user_id(claims["sub"]),
                 scopes=frozenset(str(claims.get("scope", "")).split()),
                 expires_at=_moment(claims["exp"]),
+                signed_in_at=_signed_in_at(claims),
             )
             begins_at = _moment(claims.get("nbf", 0))
         except (ValidationFailed, ValueError, TypeError, OverflowError, OSError):
@@ -177,7 +185,7 @@ class Authenticator:
 
 def everything() -> Principal:
     """Who everybody is while authentication is switched off: one who may do everything in the demo's tenant."""
-    return Principal(OPEN_TENANT, UserId("developer"), frozenset(Scope), datetime.max.replace(tzinfo=UTC))
+    return Principal(OPEN_TENANT, UserId("developer"), frozenset(Scope), FOR_EVER, FOR_EVER)
 
 
 def refusal() -> Unauthenticated:
@@ -214,6 +222,23 @@ def _tenant(value: object) -> TenantId:
     if not isinstance(value, str) or _TENANT.fullmatch(value) is None:
         raise ValueError("not a tenant")
     return TenantId(value)
+
+
+def _token(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not 1 <= len(token) <= MAX_TOKEN_LENGTH:
+        raise refusal()
+    return token
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def _signed_in_at(claims: dict[str, Any]) -> datetime | None:
+    told = claims.get("auth_time", claims.get("iat"))
+    return None if told is None else _moment(told)
 
 
 def _moment(value: object) -> datetime:

@@ -39,6 +39,7 @@ class GraphQLContext:
         authenticator: checks the tokens that sockets bring later.
         principal: who asks; None without a token.
         connection_params: what a socket's client sent with `connection_init`.
+        address: where the caller is; None where that is not known.
     """
 
     services: Services
@@ -47,6 +48,7 @@ class GraphQLContext:
     principal: Principal | None
     correlation_id: CorrelationId
     connection_params: dict[str, object] = field(default_factory=dict)
+    address: str | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,6 +104,7 @@ class GraphQLContext:
             self.principal,
             self.correlation_id,
             self.connection_params,
+            self.address,
         )
 
 

@@ -21,10 +21,10 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
-from domain.errors import DomainError
+from domain.errors import DomainError, RateLimited
 from domain.ids import CorrelationId
+from graphql_api.admission import address_of, caller_of, require_welcome
 from graphql_api.asking import asked_of
-from graphql_api.auth import Authenticator, Principal
 from graphql_api.context import AppOptions, GraphQLContext
 from graphql_api.documents import TrustedDocuments
 from graphql_api.errors import NOT_FOUND, STATUS, VALIDATION, extensions_of
@@ -90,10 +90,21 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         except DomainError as error:
             body = {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
             status = STATUS.get(error.code, 500)
-            response = JSONResponse(body, status, headers=AUTHENTICATE if status == 401 else None)
+            headers = AUTHENTICATE if status == 401 else retry_header(error.retry_after_seconds)
+            response = JSONResponse(body, status, headers=headers)
         await response(scope, receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        opening = WebSocket(scope, receive, send)
+        try:
+            require_welcome(opening)
+        except RateLimited as error:
+            if "websocket.http.response" in scope.get("extensions", {}):
+                headers = retry_header(error.retry_after_seconds)
+                await opening.send_denial_response(Response(status_code=429, headers=headers))
+            else:
+                await opening.close()
+            return
         try:
             with self._metrics.sockets.track_inprogress():
                 await super().__call__(scope, receive, send)
@@ -107,12 +118,19 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         response: Response | WebSocket,
     ) -> GraphQLContext:
         """Who asks, and with what; a token that cannot be trusted is refused before anything runs."""
-        state = request.app.state
-        header = request.headers.get("authorization")
-        authenticator: Authenticator = state.authenticator
-        principal: Principal | None = await authenticator.principal(header) if header else authenticator.nobody
+        state, authenticator = request.app.state, request.app.state.authenticator
+        # The token of a socket may come later, so that there is nothing to count before its first operation.
+        bare = isinstance(request, WebSocket) and "authorization" not in request.headers
+        principal = authenticator.nobody if bare else await caller_of(request)
         bound = structlog.contextvars.get_contextvars().get("correlation_id", "")
-        context = GraphQLContext(state.services, self._options, authenticator, principal, CorrelationId(str(bound)))
+        context = GraphQLContext(
+            state.services,
+            self._options,
+            authenticator,
+            principal,
+            CorrelationId(str(bound)),
+            address=address_of(request),
+        )
         if isinstance(response, NegotiatedResponse):
             response.context = context
         return context

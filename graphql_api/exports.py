@@ -11,7 +11,9 @@ from starlette.routing import Route
 
 from domain.bootstrap import Services
 from domain.errors import DomainError
-from graphql_api.auth import Authenticator, Scope
+from domain.exports.service import SignInAgain
+from graphql_api.admission import caller_of
+from graphql_api.auth import Scope, refusal
 from graphql_api.behavior import uuid_of
 from graphql_api.context import Info
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
@@ -36,7 +38,7 @@ class IssueExportLinkInput:
     request_id: strawberry.ID = strawberry.field(description="The finished request.")
 
 
-@strawberry.type(description="Where an export can be fetched once, with a token of the same user.")
+@strawberry.type(description="Where an export can be fetched once, with a token of a recent sign-in of the same user.")
 class ExportLink:
     """A link."""
 
@@ -89,13 +91,22 @@ class ExportMutation:
 
 
 async def _download(request: Request) -> Response:
-    """The archive behind a link, once, for the user whose token is sent along."""
+    """The archive behind a link, once, for the user whose token of a recent sign-in is sent along."""
     services: Services = request.app.state.services
-    authenticator: Authenticator = request.app.state.authenticator
     try:
-        caller = await authenticator.principal(request.headers.get("authorization", ""))
+        caller = await caller_of(request, required=True)
+        if caller is None:
+            raise refusal()
         caller.require(Scope.PRIVACY_WRITE)
-        archive = await services.exports.fetch(caller.tenant, caller.user_id, request.path_params["secret"])
+        secret, exports = request.path_params["secret"], services.exports
+        archive = await exports.fetch(caller.tenant, caller.user_id, secret, caller.signed_in_at)
+    except SignInAgain as error:
+        answer = refused(error)
+        # RFC 9470: what a client must get a new token for.
+        answer.headers["WWW-Authenticate"] = (
+            f'Bearer error="insufficient_user_authentication", max_age={error.within_seconds}'
+        )
+        return answer
     except DomainError as error:
         return refused(error)
     headers = {"Content-Disposition": 'attachment; filename="export.zip"', "Cache-Control": "no-store"}

@@ -7,6 +7,7 @@ import strawberry
 from domain.errors import Forbidden, Unauthenticated
 from domain.ids import UserId
 from domain.privacy.model import valid_user_id
+from graphql_api.admission import recognised
 from graphql_api.auth import Scope
 from graphql_api.context import GraphQLContext, Info
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
@@ -70,7 +71,8 @@ async def _proven(context: GraphQLContext, given: MergeIdentityInput) -> UserId:
     if Scope.ACT_AS in context.caller.scopes:
         return anonymous
     try:
-        bearer = await context.authenticator.principal(f"Bearer {given.anonymous_token or ''}")
+        token = f"Bearer {given.anonymous_token or ''}"
+        bearer = await recognised(context.services, context.authenticator, context.address, token)
     except Unauthenticated:
         bearer = None
     if bearer is None or (bearer.tenant, bearer.user_id) != (context.tenant, anonymous):

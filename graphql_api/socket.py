@@ -25,6 +25,8 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.unset import UNSET
 
 from domain.errors import DomainError, RateLimited
+from domain.limiting.service import ANONYMOUS
+from graphql_api.admission import recognised
 from graphql_api.auth import Principal
 from graphql_api.context import GraphQLContext
 from graphql_api.errors import Revoked, extensions_of
@@ -117,6 +119,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
     def _permitted(self, payload: Mapping[str, Any]) -> Any:
         if len(self.operations) >= OPERATIONS_PER_SOCKET:
             raise RateLimited(f"at most {OPERATIONS_PER_SOCKET} operations may run on one socket")
+        if self.context.principal is None:
+            self.context.services.rates.admit_address(self.context.address, ANONYMOUS)
         return cast("Any", self.view).documents.query_of(payload)
 
     async def send_message(self, message: Message) -> None:
@@ -163,7 +167,7 @@ async def acknowledge(context: GraphQLContext) -> Any:
     given = context.connection_params.get("authorization") or context.connection_params.get("Authorization")
     if given is not None:
         try:
-            context.principal = await context.authenticator.principal(str(given))
+            context.principal = await recognised(context.services, context.authenticator, context.address, str(given))
         except DomainError as error:
             raise ConnectionRejectionError from error
     present = objection.get()

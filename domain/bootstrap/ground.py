@@ -149,7 +149,11 @@ def _rates(
     stack: AsyncExitStack, settings: Settings, redis: RedisStore, registry: CollectorRegistry, clock: Clock
 ) -> RateLimiter:
     limits = CallLimits.parse(
-        settings.rate_limit, settings.rate_limit_services, settings.rate_limits, settings.event_limit
+        settings.rate_limit,
+        settings.rate_limit_services,
+        settings.rate_limits,
+        settings.event_limit,
+        settings.rate_limit_addresses,
     )
     secret = derived(settings, "rate limits")
     rates = RateLimiter(limits, RedisCounters(redis), LimitMetrics(registry), secret, clock)

@@ -55,6 +55,7 @@ def make_rights(ground: Ground, jobs: JobQueue, learn_from: Learn) -> Righting:
         ground.keys,
         DATA_MAP,
         ground.clock,
+        timedelta(minutes=ground.settings.export_sign_in_minutes),
     )
     settings, store = ground.settings, PostgresRights(ground.database, ground.outbox)
     journal = Journal((settings.journal_dir or settings.data_dir / "journal") / JOURNAL_FILE)

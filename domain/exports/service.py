@@ -1,7 +1,7 @@
 """Use cases of exports: make an archive, keep it sealed for a week, and hand it out once.
 
 The archive is sealed with the person's own key and goes with the person. A link is a secret of its own: it works once,
-for ten minutes, and only together with a token of the same user.
+for ten minutes, and only together with a token of the same user who signed in after asking, or a moment ago.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from domain.clock import Clock
-from domain.errors import NotFound
+from domain.errors import NotFound, Unauthenticated
 from domain.exports.archive import document, zipped
 from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.data_map import DataMap
@@ -24,6 +24,7 @@ from domain.rights.erasure import Report
 from domain.rights.model import PrivacyRequest
 
 KEPT_FOR: Final = timedelta(days=7)
+SIGN_IN: Final = timedelta(minutes=15)
 LINK_LIVES: Final = timedelta(minutes=10)
 LINK_BYTES: Final = 32
 TABLE, COLUMN = "privacy_exports", "archive_sealed"
@@ -40,6 +41,18 @@ class ExportLink:
 
     secret: str
     expires_at: datetime
+
+
+class SignInAgain(Unauthenticated):
+    """The caller's sign-in is too old for an archive; the link still works.
+
+    Attributes:
+        within_seconds: how recent a sign-in must be.
+    """
+
+    def __init__(self, within: timedelta) -> None:
+        super().__init__("Sign in again, and fetch it with the new token; the link still works.")
+        self.within_seconds = int(within.total_seconds())
 
 
 class ExportStore(Protocol):
@@ -73,6 +86,10 @@ class ArchiveStore(Protocol):
         """Let an archive be fetched by a link, and by no earlier one; whether there is that archive."""
         ...
 
+    async def asked_at(self, tenant: TenantId, subject: SubjectId, link_hash: bytes, now: datetime) -> datetime | None:
+        """When the archive of a link that is still good was asked for; None for any other link."""
+        ...
+
     async def take(self, tenant: TenantId, subject: SubjectId, link_hash: bytes, now: datetime) -> bytes | None:
         """Hand out the archive of a link that is still good; it is deleted."""
         ...
@@ -95,7 +112,17 @@ class Keys(Protocol):
 
 
 class ExportService:
-    """Exports."""
+    """Exports.
+
+    Args:
+        store: what an archive is made of.
+        archives: the archives until they are fetched.
+        directory: leads from external ids to people.
+        keys: seal the archives.
+        data_map: what is exported.
+        clock: dates archives and links.
+        sign_in: an archive is handed out for a sign-in after the request, or this recent.
+    """
 
     def __init__(  # noqa: PLR0913, RUF100 - each is another part of the world
         self,
@@ -105,7 +132,9 @@ class ExportService:
         keys: Keys,
         data_map: DataMap,
         clock: Clock,
+        sign_in: timedelta = SIGN_IN,
     ) -> None:
+        self._sign_in = sign_in
         self._store = store
         self._archives = archives
         self._directory = directory
@@ -149,20 +178,34 @@ class ExportService:
             raise NotFound("There is no such export.", field="requestId")
         return ExportLink(secret, until)
 
-    async def fetch(self, tenant: TenantId, user_id: UserId, secret: str) -> bytes:
+    async def fetch(self, tenant: TenantId, user_id: UserId, secret: str, signed_in_at: datetime | None) -> bytes:
         """The zip behind a link, once.
+
+        Args:
+            tenant: whose user.
+            user_id: who fetches it.
+            secret: the last part of the link's address.
+            signed_in_at: when they proved who they are, if that is known.
 
         Raises:
             NotFound: the link was used, has expired, is another user's, or never was.
+            SignInAgain: they signed in before they asked for it, and not lately; the link still works.
         """
         subject = await self._archives.person(tenant, self._directory.identity_hash(tenant, user_id))
-        sealed = None
+        sealed, now = None, self._clock.now()
         if subject is not None:
-            sealed = await self._archives.take(tenant, subject, _hash(secret), self._clock.now())
+            asked_at = await self._archives.asked_at(tenant, subject, _hash(secret), now)
+            if asked_at is not None and not self._is_recent(signed_in_at, asked_at, now):
+                raise SignInAgain(self._sign_in)
+            sealed = await self._archives.take(tenant, subject, _hash(secret), now)
         keys = {} if subject is None else await self._keys.keys_for(tenant, [subject])
         if subject is None or sealed is None or subject not in keys:
             raise NotFound("There is no such export.")
         return keys[subject].open(TABLE, COLUMN, sealed)
+
+    def _is_recent(self, signed_in_at: datetime | None, asked_at: datetime, now: datetime) -> bool:
+        # Tokens tell whole seconds.
+        return signed_in_at is not None and signed_in_at >= min(asked_at.replace(microsecond=0), now - self._sign_in)
 
     async def _zipped(self, tenant: TenantId, subject: SubjectId) -> bytes:
         key = (await self._keys.keys_for(tenant, [subject])).get(subject)

@@ -21,6 +21,10 @@ _LINK = """
     UPDATE privacy_exports SET link_hash = $4, link_until = $6
     WHERE tenant_id = $1 AND subject_id = $2 AND request_id = $3 AND expires_at > $5 RETURNING 1"""
 
+_ASKED_AT = """
+    SELECT r.requested_at FROM privacy_exports e JOIN privacy_requests r USING (tenant_id, request_id)
+    WHERE e.tenant_id = $1 AND e.subject_id = $2 AND e.link_hash = $3 AND e.link_until > $4"""
+
 _TAKE = """
     DELETE FROM privacy_exports
     WHERE tenant_id = $1 AND subject_id = $2 AND link_hash = $3 AND link_until > $4 RETURNING archive_sealed"""
@@ -84,6 +88,12 @@ class PostgresArchives(_Directory):
         """Let an archive be fetched by a link, and by no earlier one; whether there is that archive."""
         async with self._database.transaction(tenant, (subject,)) as tx:
             return await tx.value(_LINK, tenant, subject, request_id, link_hash, now, until) is not None
+
+    async def asked_at(self, tenant: TenantId, subject: SubjectId, link_hash: bytes, now: datetime) -> datetime | None:
+        """When the archive of a link that is still good was asked for; None for any other link."""
+        async with self._database.transaction(tenant, (subject,)) as tx:
+            found: datetime | None = await tx.value(_ASKED_AT, tenant, subject, link_hash, now)
+        return found
 
     async def take(self, tenant: TenantId, subject: SubjectId, link_hash: bytes, now: datetime) -> bytes | None:
         """Hand out the archive of a link that is still good; it is deleted."""

@@ -40,12 +40,13 @@ class Window:
     """Where all processes count together.
 
     Attributes:
+        tenant: whose caller it is; None for an address, which is nobody's yet.
         caller: a pseudonym.
         seconds: how long it is.
         number: how many of its length have passed since 1970.
     """
 
-    tenant: TenantId
+    tenant: TenantId | None
     caller: str
     operation: str
     seconds: int
@@ -61,15 +62,17 @@ class CallLimits:
         services: of tokens that act for others.
         single: of people, for single operations by their GraphQL name; these win over `users`.
         events: how many events of behaviour one person may have stored, whoever sends them.
+        addresses: of one address without a token, and as many with a token that is refused.
     """
 
     users: Rate | None = None
     services: Rate | None = None
     single: Mapping[str, Rate | None] = field(default_factory=lambda: MappingProxyType({}))
     events: Rate | None = None
+    addresses: Rate | None = None
 
     @classmethod
-    def parse(cls, users: str, services: str, single: str, events: str) -> Self:
+    def parse(cls, users: str, services: str, single: str, events: str, addresses: str = UNLIMITED) -> Self:
         """The limits that settings name; `single` as `metrics=10/second, learnPreferences=120/minute`.
 
         Raises:
@@ -77,7 +80,13 @@ class CallLimits:
         """
         named = (part.partition("=") for part in single.split(",") if part.strip())
         rates = {name.strip(): Rate.parse(rate.strip()) for name, _, rate in named}
-        return cls(Rate.parse(users), Rate.parse(services), MappingProxyType(rates), Rate.parse(events))
+        return cls(
+            Rate.parse(users),
+            Rate.parse(services),
+            MappingProxyType(rates),
+            Rate.parse(events),
+            Rate.parse(addresses),
+        )
 
     def of(self, operation: str, *, acts_for_others: bool) -> Rate | None:
         """The rate of one operation."""

@@ -7,7 +7,7 @@ from limits.errors import StorageError
 
 from domain.errors import Unavailable
 from domain.limiting.model import Window
-from domain.storage.keys import RATE_PREFIX, rate_limit
+from domain.storage.keys import ADDRESS_PREFIX, RATE_PREFIX, address_limit, rate_limit
 from domain.storage.redis import RedisStore
 
 
@@ -20,13 +20,16 @@ class RedisCounters:
 
     def __init__(self, redis: RedisStore) -> None:
         connections: Any = redis.connections
-        self._storage = RedisStorage(
-            "async+redis://",
-            wrap_exceptions=True,
-            implementation="redispy",
-            key_prefix=RATE_PREFIX,
-            connection_pool=connections,
-        )
+        self._storages = {
+            prefix: RedisStorage(
+                "async+redis://",
+                wrap_exceptions=True,
+                implementation="redispy",
+                key_prefix=prefix,
+                connection_pool=connections,
+            )
+            for prefix in (RATE_PREFIX, ADDRESS_PREFIX)
+        }
 
     async def add(self, window: Window, amount: int) -> int:
         """Count `amount` more; the total of all processes.
@@ -34,9 +37,11 @@ class RedisCounters:
         Raises:
             Unavailable: Redis cannot be reached.
         """
-        key = rate_limit(window.tenant, window.caller, window.operation, window.seconds, window.number)
+        counted = (window.caller, window.operation, window.seconds, window.number)
+        key = address_limit(*counted) if window.tenant is None else rate_limit(window.tenant, *counted)
+        # The library puts its prefix before the name, as the builder of the key did already.
+        prefix, _, name = key.name.partition(":")
         try:
-            # The library puts its prefix before the name, as the builder of the key did already.
-            return int(await self._storage.incr(key.name.removeprefix(f"{RATE_PREFIX}:"), key.ttl_seconds, amount))
+            return int(await self._storages[prefix].incr(name, key.ttl_seconds, amount))
         except (StorageError, OSError, TimeoutError) as error:
             raise Unavailable("Redis cannot be reached", retry_after_seconds=1) from error

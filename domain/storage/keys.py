@@ -14,6 +14,7 @@ RECOMMENDATIONS_TTL_SECONDS = 1_800
 PROFILE_TTL_SECONDS = 3_600
 WORKER_HEARTBEAT_SECONDS = 10
 RATE_PREFIX = "rate"
+ADDRESS_PREFIX = "addr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def rate_limit(tenant: TenantId, caller: str, operation: str, window_seconds: in
     """How many calls `caller` (a pseudonym, never an external id) made to `operation` in the n-th window since 1970."""
     name = f"{RATE_PREFIX}:{{{tenant}/{caller}}}:{operation}:{window_seconds}:{window}"
     return RedisKey(name, window_seconds)
+
+
+def address_limit(caller: str, operation: str, window_seconds: int, window: int) -> RedisKey:
+    """How many calls came from an address, under a pseudonym, without a valid token in the n-th window since 1970."""
+    return RedisKey(f"{ADDRESS_PREFIX}:{caller}:{operation}:{window_seconds}:{window}", window_seconds)
 
 
 def worker_heartbeat(host: str) -> RedisKey:

@@ -13,7 +13,7 @@ from starlette.types import Scope as ConnectionScope
 
 from domain.bootstrap import Services
 from domain.errors import DomainError
-from graphql_api.auth import Authenticator, Principal
+from graphql_api.admission import caller_of
 from graphql_api.errors import INTERNAL, VALIDATION
 from graphql_api.noting import ORDINARY, noted
 from graphql_api.rates import admit
@@ -73,7 +73,7 @@ class Endpoint:
 
 async def _run(operation: Operation[Any], request: Request) -> Response:
     services: Services = request.app.state.services
-    principal = await _principal(request, required=operation.scope is not None)
+    principal = await caller_of(request, required=operation.scope is not None)
     if principal is not None and operation.scope is not None:
         principal.require(operation.scope)
         admit(services.rates, principal, operation.counted_as)
@@ -101,14 +101,6 @@ async def _noted(operation: Operation[Any], call: Call, body: BaseModel) -> Base
 
     async with noted(call.services, call.principal, operation.counted_as, "rest", given, correlation):
         return await operation.handle(call, body)
-
-
-async def _principal(request: Request, *, required: bool) -> Principal | None:
-    authorization = request.headers.get("authorization")
-    authenticator: Authenticator = request.app.state.authenticator
-    if authorization is None and (authenticator.nobody is not None or not required):
-        return authenticator.nobody
-    return await authenticator.principal(authorization or "")
 
 
 def _headers(operation: Operation[Any], graphql_path: str) -> Mapping[str, str]:

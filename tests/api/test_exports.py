@@ -5,15 +5,16 @@ import csv
 import io
 import json
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from jsonschema import Draft202012Validator
 
-from domain.clock import FixedClock
+from domain.clock import FixedClock, SystemClock
 from domain.exports.archive import schema
 from domain.exports.service import KEPT_FOR, LINK_LIVES, ExportService
 from domain.ids import UserId
@@ -22,7 +23,7 @@ from graphql_api.auth import Scope
 from tests.api.canary import CANARY, MARK, through_every_door
 from tests.api.command import ROOT, personalization
 from tests.api.graphql_room import LEARN, Graph, caller
-from tests.api.rest_room import RestRoom
+from tests.api.rest_room import JWT_SECRET, RestRoom, application, token
 from tests.api.training_room import working
 from tests.conftest import TEST_SECRET
 from workers import main
@@ -108,6 +109,56 @@ async def test_a_link_works_once_for_its_own_user_with_a_token(room: RestRoom) -
     assert await anna.ask(LINK, user=ANNA, id=request) == {"code": "NOT_FOUND", "field": "requestId"}
 
 
+def signed_in(room: RestRoom, user: str, ago: timedelta, **claims: object) -> Graph:
+    """A caller with a token of an hour that was issued so long ago; with claims of its own."""
+    issued, now = SystemClock().now() - ago, SystemClock().now()
+    told = jwt.decode(token(room.tenant, user), options={"verify_signature": False})
+    told |= {"iat": issued, "exp": now + timedelta(hours=1)} | claims
+    present = {name: value for name, value in told.items() if value is not None}
+    return Graph(room.app, f"Bearer {jwt.encode(present, JWT_SECRET, algorithm='HS256')}")
+
+
+def seconds(at: datetime) -> int:
+    return int(at.timestamp())
+
+
+async def test_who_signed_in_before_asking_signs_in_again_and_the_link_still_works(room: RestRoom) -> None:
+    anna, request = await made(room)
+    link = await anna.ask(LINK, user=ANNA, id=request)
+    now, hour = SystemClock().now(), timedelta(hours=1)
+    stale = [
+        signed_in(room, ANNA, hour),
+        signed_in(room, ANNA, timedelta(0), auth_time=seconds(now - hour)),
+        signed_in(room, ANNA, timedelta(0), iat=None),
+    ]
+    for graph in stale:
+        answer = await fetched(graph, link["path"])
+        assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+        assert "Sign in again" in answer.json()["detail"]
+        assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_user_authentication", max_age=900'
+        unknown = await fetched(graph, "/exports/never")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "NOT_FOUND")
+    assert (await fetched(signed_in(room, ANNA, hour, auth_time=seconds(now)), link["path"])).status_code == 200
+    for graph in (*stale, anna):
+        assert (await fetched(graph, link["path"])).status_code == 404
+
+
+async def test_how_recent_a_sign_in_must_be_is_a_setting(room: RestRoom) -> None:
+    anna, request = await made(room)
+    link = await anna.ask(LINK, user=ANNA, id=request)
+    async with application(room.settings.model_copy(update={"export_sign_in_minutes": 5})) as app:
+        strict = RestRoom(app, room.settings, room.tenant)
+        answer = await fetched(signed_in(strict, ANNA, timedelta(minutes=10)), link["path"])
+        assert answer.headers["www-authenticate"].endswith("max_age=300")
+    assert (await fetched(signed_in(room, ANNA, timedelta(minutes=10)), link["path"])).status_code == 200
+
+
+async def test_a_sign_in_after_asking_is_good_however_long_ago(room: RestRoom) -> None:
+    exports, now = room.services.exports, SystemClock().now()
+    assert exports._is_recent(now - timedelta(hours=2), now - timedelta(hours=3), now)
+    assert not exports._is_recent(now - timedelta(hours=4), now - timedelta(hours=3), now)
+
+
 async def test_a_new_link_ends_the_earlier_one(room: RestRoom) -> None:
     anna, request = await made(room)
     first, second = [await anna.ask(LINK, user=ANNA, id=request) for _ in range(2)]
@@ -127,7 +178,7 @@ async def test_links_and_archives_end(room: RestRoom) -> None:
     link = await later.issue_link(room.tenant, UserId(ANNA), asked.request_id)
     clock.set(now + LINK_LIVES + timedelta(seconds=1))
     with pytest.raises(Exception, match="no such export"):
-        await later.fetch(room.tenant, UserId(ANNA), link.secret)
+        await later.fetch(room.tenant, UserId(ANNA), link.secret, clock.now())
     clock.set(now + KEPT_FOR + timedelta(seconds=1))
     with pytest.raises(Exception, match="no such export"):
         await later.issue_link(room.tenant, UserId(ANNA), asked.request_id)

@@ -13,6 +13,7 @@ PLACES: Final[tuple[Entry, ...]] = (
     key("tenant_stream", "rtt:", "The newest update for everybody of a tenant"),
     key("tenant_channel", "rtt:", "Where updates for everybody of a tenant pass"),
     key("cached_for_everybody", "all:", "Answers that rest on nobody's data"),
+    key("address_limit", "addr:", "Calls of an address without a valid token, under a pseudonym"),
     key("rate_limit", "rate:", "How often a caller called, under a pseudonym, within one window"),
     key("worker_heartbeat", "arq:", "The sign of life of a worker; job ids in its queue are random"),
     folder("postgres", "The embedded database: the tables of this map", basis=Basis.CONSENT, erasure=Erasure.DELETE),
