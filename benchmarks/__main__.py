@@ -24,6 +24,7 @@ def main() -> int:
         ["benchmarks.sockets"],
         ["benchmarks.http_api"],
         ["benchmarks.protection"],
+        ["benchmarks.forgetting"],
         ["benchmarks.training"],
         ["benchmarks.experiments"],
     ]

@@ -1,4 +1,8 @@
-"""Kept answers in Redis: one key for each question, whatever its answer depends on; a new one takes its place."""
+"""Kept answers in Redis: one place for each question, whatever its answer depends on; a new one takes its place.
+
+The lists of one person are fields of one hash, so that an erasure names what is to go instead of looking for it. A hash
+lives as long as the last answer in it; when each answer ends stands inside of its seal.
+"""
 
 import time
 from collections.abc import Collection, Sequence
@@ -10,11 +14,22 @@ from domain.ids import SubjectId, TenantId
 from domain.storage import keys
 from domain.storage.keys import RedisKey
 from domain.storage.postgres import Transaction
-from domain.storage.redis import RedisStore
+from domain.storage.redis import RedisStore, Script, ScriptCall, jittered_milliseconds
 from domain.together import Together
 
 _NOTE_CHANGE: Final = """
     UPDATE subjects SET unannounced = unannounced + 1 WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[])"""
+
+MOST_PARTS: Final = 128
+"""So many questions of one person are kept at once; one more begins their hash anew."""
+
+_PUT: Final = Script("""
+    if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+        redis.call('DEL', KEYS[1])
+    end
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+    return 1""")
 
 ASKED_TOGETHER: Final = 64
 PAUSE_SECONDS: Final = 1.0
@@ -45,10 +60,19 @@ class RedisAnswers:
         """Keep an answer, a little shorter than asked by chance. Raises `Unavailable`."""
         self._require_reachable()
         try:
-            await self._redis.set(_key(question, ttl_seconds), sealed)
+            await self._put(_key(question, ttl_seconds), sealed)
         except Unavailable:
             self._pause()
             raise
+
+    async def _put(self, key: RedisKey, sealed: bytes) -> None:
+        if key.part is None:
+            await self._redis.set(key, sealed)
+            return
+        given = (key.part, sealed, jittered_milliseconds(key), MOST_PARTS)
+        [failed] = await self._redis.run(_PUT, [ScriptCall(key, given)])
+        if isinstance(failed, Unavailable):
+            raise failed
 
     def _require_reachable(self) -> None:
         if time.monotonic() < self._paused_until:

@@ -116,7 +116,11 @@ async def taught_since(tx: Transaction, tenant: TenantId, subjects: Sequence[Sub
 
 
 class RedisTraces:
-    """What Redis holds of people: every kind of key that the data map calls personal."""
+    """What Redis holds of people: every kind of key that the data map calls personal.
+
+    Such a key is named by its prefix and its person alone, so nothing has to be looked for: a scan would read every key
+    of everybody for each person.
+    """
 
     def __init__(self, redis: RedisStore, data_map: DataMap) -> None:
         self._redis = redis
@@ -124,5 +128,5 @@ class RedisTraces:
 
     async def drop(self, tenant: TenantId, subjects: Iterable[SubjectId]) -> int:
         """Delete every key of these people; how many there were."""
-        begins = [f"{prefix}{{{tenant}/{subject}}}".encode() for subject in subjects for prefix in self._prefixes]
-        return await self._redis.delete_beginning(begins)
+        names = [f"{prefix}{{{tenant}/{subject}}}" for subject in subjects for prefix in self._prefixes]
+        return await self._redis.forget(names)

@@ -1,7 +1,8 @@
 """Every name that this service gives to something in Redis, so that no key is without a builder and a lifetime.
 
-A key about a person carries `{tenant/subject}` as its Redis Cluster hash tag: what one script touches for one person
-lies in one slot. arq names its own queue keys; they are not listed here.
+A key about a person is its prefix and `{tenant/subject}`, the Redis Cluster hash tag, and nothing else: what one script
+touches for one person lies in one slot, and all that is held of a person can be named without looking for it. arq names
+its own queue keys; they are not listed here.
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,15 @@ ADDRESS_PREFIX = "addr"
 
 @dataclass(frozen=True, slots=True)
 class RedisKey:
-    """A key and how long it lives after it was last written."""
+    """A key and how long it lives after it was last written.
+
+    Attributes:
+        part: a field of the hash under `name`; None for a key that is no hash.
+    """
 
     name: str
     ttl_seconds: int
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def tenant_channel(tenant: TenantId) -> RedisChannel:
 def cached_recommendations(
     tenant: TenantId, subject: SubjectId, question: str, ttl_seconds: int = RECOMMENDATIONS_TTL_SECONDS
 ) -> RedisKey:
-    """The latest list of one kind for one person, sealed.
+    """The latest list of one kind for one person, sealed; one hash holds all of theirs, and is forgotten as one.
 
     Args:
         tenant: the tenant.
@@ -64,7 +70,7 @@ def cached_recommendations(
             newer answer takes the place of one that has been overtaken.
         ttl_seconds: how long the answer may be served.
     """
-    return RedisKey(f"rec:{{{tenant}/{subject}}}:{question}", ttl_seconds)
+    return RedisKey(f"rec:{{{tenant}/{subject}}}", ttl_seconds, question)
 
 
 def cached_profile(tenant: TenantId, subject: SubjectId, ttl_seconds: int = PROFILE_TTL_SECONDS) -> RedisKey:

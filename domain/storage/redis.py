@@ -24,7 +24,6 @@ CONNECT_TIMEOUT_SECONDS = 1.0
 COMMAND_TIMEOUT_SECONDS = 1.0
 POOL_WAIT_SECONDS = 1.0
 HEALTH_CHECK_SECONDS = 15
-SCANNED_AT_ONCE = 1_000
 SILENCE_SECONDS = 5.0
 """A pub/sub connection this long without a word is asked for a sign of life, and after as long again given up."""
 
@@ -100,31 +99,22 @@ class RedisStore:
 
     async def get(self, key: RedisKey) -> bytes | None:
         """The value under `key`, None if there is none."""
-        return cast("bytes | None", await self._command("GET", key.name))
+        return cast("bytes | None", await self._command(*_reading(key)))
 
     async def get_each(self, keys: Sequence[RedisKey]) -> list[bytes | None]:
         """The value under each of `keys`, in one round trip; each on its own, as they may lie in different slots."""
         if len(keys) == 1:
             return [await self.get(keys[0])]
-        return [_settled(reply) for reply in await self._pipeline([("GET", key.name) for key in keys])]
+        return [_settled(reply) for reply in await self._pipeline([_reading(key) for key in keys])]
 
     async def set(self, key: RedisKey, value: bytes) -> None:
         """Keep `value` for the key's lifetime, a little less by chance."""
-        lifetime = key.ttl_seconds * (1 - _jitter.uniform(0, TTL_JITTER))
-        await self._command("SET", key.name, value, "PX", max(1, int(lifetime * 1000)))
+        await self._command("SET", key.name, value, "PX", jittered_milliseconds(key))
 
-    async def delete(self, keys: Iterable[RedisKey]) -> None:
-        """Forget these keys; each on its own, as they may lie in different slots of a cluster."""
-        await self._pipeline([("UNLINK", key.name) for key in keys])
-
-    async def delete_beginning(self, prefixes: Sequence[bytes]) -> int:
-        """Forget every key that begins with one of these, in one pass over all keys; how many there were."""
-        cursor, found = -1, set[bytes]()
-        while prefixes and cursor:
-            cursor, keys = await self._command("SCAN", max(cursor, 0), "COUNT", SCANNED_AT_ONCE)
-            found |= {key for key in keys if key.startswith(tuple(prefixes))}
-        await self._pipeline([("UNLINK", key) for key in found])
-        return len(found)
+    async def forget(self, names: Iterable[str]) -> int:
+        """Forget what is held under these names, each on its own; how many there were."""
+        replies = await self._pipeline([("UNLINK", name) for name in names])
+        return sum(_settled(reply) for reply in replies)
 
     async def ranges(self, wanted: Sequence[StreamRange]) -> list[list[StreamEntry]]:
         """The wanted part of each stream in one round trip, oldest entry first; empty where there is no stream."""
@@ -287,6 +277,15 @@ def _unavailable(error: Exception) -> Unavailable:
     problem = Unavailable("Redis cannot be reached or cannot write", retry_after_seconds=1)
     problem.__cause__ = error
     return problem
+
+
+def jittered_milliseconds(key: RedisKey) -> int:
+    """The lifetime of what is written under a key, a little shortened by chance."""
+    return max(1, int(key.ttl_seconds * 1000 * (1 - _jitter.uniform(0, TTL_JITTER))))
+
+
+def _reading(key: RedisKey) -> tuple[Argument, ...]:
+    return ("GET", key.name) if key.part is None else ("HGET", key.name, key.part)
 
 
 def _settled(reply: Any) -> Any:

@@ -35,4 +35,11 @@ async def kept(room: RestRoom, pattern: str) -> dict[bytes, tuple[bytes, int]]:
     """The tenant's cached values with their remaining seconds."""
     async with Redis.from_url(str(room.settings.redis_url)) as redis:
         found = [key async for key in redis.scan_iter(pattern.format(tenant=room.tenant))]
-        return {key: (await redis.get(key), await redis.ttl(key)) for key in found}
+        values = dict[bytes, tuple[bytes, int]]()
+        for key in found:
+            if await redis.type(key) == b"hash":
+                for part, value in (await redis.hgetall(key)).items():
+                    values[key + b":" + part] = value, await redis.ttl(key)
+            else:
+                values[key] = await redis.get(key), await redis.ttl(key)
+        return values

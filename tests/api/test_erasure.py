@@ -179,7 +179,7 @@ async def test_without_redis_it_ends_and_says_until_when_that_waits(
     async def away(*_arguments: Any) -> int:
         raise Unavailable("Redis is away")
 
-    monkeypatch.setattr(RedisStore, "delete_beginning", away)
+    monkeypatch.setattr(RedisStore, "forget", away)
     request = await room.services.rights.erase(room.tenant, UserId(ANNA))
     receipt = json.loads(await room.services.rights.receipt(room.tenant, request.request_id))["receipt"]
     [redis] = [entry for entry in receipt["reached"] if entry["store"] == "redis"]

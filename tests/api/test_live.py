@@ -97,7 +97,7 @@ async def test_a_gap_is_stated_with_where_to_go_on(anna: Graph, opened: Socket, 
     subject = await room.services.directory.resolve(room.tenant, UserId(ANNA))
     assert subject is not None
     redis = RedisStore(redis_url, name="test")
-    await redis.delete([keys.user_stream(room.tenant, subject.subject_id)])
+    await redis.forget([keys.user_stream(room.tenant, subject.subject_id).name])
     await redis.close()
     await opened.subscribe(FOLLOW, user=ANNA, after=str(Cursor(0)))
     gap = await opened.next()

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -106,12 +107,12 @@ def test_a_key_is_personal_exactly_if_it_names_a_subject_and_begins_as_declared(
         assert entry.personal == ("subject" in inspect.signature(builder).parameters), entry.name
 
 
-def test_every_personal_key_is_found_by_its_prefix_and_the_person() -> None:
+def test_every_personal_key_is_named_by_its_prefix_and_the_person_alone() -> None:
     tenant, subject = TenantId("demo"), SubjectId(uuid4())
     for entry in DATA_MAP.of(Store.REDIS):
         if entry.personal:
-            assert built(builders()[entry.name]).name.startswith(f"{entry.prefix}{{"), entry.name
-    assert keys.cached_recommendations(tenant, subject, "q").name.startswith(f"rec:{{{tenant}/{subject}}}")
+            assert re.fullmatch(rf"{entry.prefix}\{{[^{{}}]+\}}", built(builders()[entry.name]).name), entry.name
+    assert keys.cached_recommendations(tenant, subject, "q").name == f"rec:{{{tenant}/{subject}}}"
 
 
 def test_what_ages_by_level_is_dated_and_what_is_sealed_is_told() -> None:
