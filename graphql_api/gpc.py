@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from domain.bootstrap import Services
 from domain.errors import DomainError
 from domain.ids import TenantId, UserId
-from domain.privacy.lru import LruCache
 from domain.privacy.receipts import Evidence
 
 HEADER: Final = "Sec-GPC"
@@ -25,7 +24,6 @@ OPTED_OUT: Final = "opted-out"
 SOURCE: Final = "sec-gpc"
 WELL_KNOWN: Final = "/.well-known/gpc.json"
 LAST_UPDATE: Final = "2026-11-27"
-REMEMBERED: Final = 50_000
 
 Person = tuple[TenantId, UserId]
 
@@ -33,26 +31,25 @@ _log = structlog.get_logger(__name__)
 
 
 class Objection:
-    """The signal of one request or socket, and whom it concerns.
+    """The signal of one request or socket, and whom it concerns."""
 
-    Args:
-        written: whose objections this process has written already.
-    """
-
-    def __init__(self, written: LruCache[Person, bool]) -> None:
+    def __init__(self) -> None:
         self.people: set[Person] = set()
-        self._written = written
+        self._written: set[Person] = set()
 
     async def write(self, services: Services) -> bool:
         """Write the objection of all whom it concerns; whether there is anybody and all of it is written."""
         evidence = Evidence(services.privacy.policy_version, SOURCE)
-        for tenant, user in [person for person in self.people if self._written.get(person) is None]:
-            try:
-                await services.privacy.update_settings(tenant, user, gpc=True, evidence=evidence)
-            except DomainError as error:
-                _log.warning("an objection by Global Privacy Control could not be written", code=error.code)
-                return False
-            self._written.put((tenant, user), True)  # noqa: FBT003 - a memory of keys
+        try:
+            for tenant, user in self.people - self._written:
+                # Asked anew by each request: whoever was erased and comes back is somebody else, who has not objected.
+                subject = await services.directory.resolve(tenant, user)
+                if subject is None or not subject.gpc:
+                    await services.privacy.update_settings(tenant, user, gpc=True, evidence=evidence)
+                self._written.add((tenant, user))
+        except DomainError as error:
+            _log.warning("an objection by Global Privacy Control could not be written", code=error.code)
+            return False
         return bool(self.people)
 
 
@@ -76,14 +73,13 @@ class GlobalPrivacyControl:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._written: LruCache[Person, bool] = LruCache(REMEMBERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; one with the signal is answered after the objection is written."""
         if scope["type"] not in {"http", "websocket"} or Headers(scope=scope).get(HEADER) != "1":
             await self._app(scope, receive, send)
             return
-        present = Objection(self._written)
+        present = Objection()
 
         async def confirmed(message: Message) -> None:
             written = await present.write(scope["app"].state.services)

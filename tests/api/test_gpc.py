@@ -75,6 +75,14 @@ async def test_a_service_that_acts_for_others_passes_it_on_for_whom_it_reaches(r
     assert not await objects(room, "backend")
 
 
+async def test_whoever_comes_back_after_an_erasure_is_opted_out_again(room: RestRoom) -> None:
+    await by_rest(room)
+    await room.services.rights.erase(room.tenant, UserId(ANNA))
+    assert not await objects(room, ANNA)
+    assert (await by_graphql(room)).headers["x-gpc"] == "opted-out"
+    assert await objects(room, ANNA)
+
+
 @pytest.mark.parametrize("value", ["0", "", "true", "1, 0"])
 async def test_another_value_is_no_signal(value: str, room: RestRoom) -> None:
     answer = await caller(room.app, room.tenant, ANNA).post({"query": "{ __typename }"}, **{"Sec-GPC": value})
