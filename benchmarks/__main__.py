@@ -25,6 +25,8 @@ def main() -> int:
         ["benchmarks.http_api"],
         ["benchmarks.protection"],
         ["benchmarks.forgetting"],
+        ["benchmarks.whole_requests"],
+        ["benchmarks.withdrawal"],
         ["benchmarks.training"],
         ["benchmarks.experiments"],
     ]

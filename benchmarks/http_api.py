@@ -66,7 +66,7 @@ class Target:
 
     def requests(self) -> list[bytes]:
         """They as they travel."""
-        return [self._request(json.dumps(self.body(person)).encode(), _token(person)) for person in self.people]
+        return [self._request(json.dumps(self.body(person)).encode(), person_token(person)) for person in self.people]
 
     def _request(self, body: bytes, token: str) -> bytes:
         head = (
@@ -240,7 +240,8 @@ def _behaviour() -> TrainingSet:
     )
 
 
-def _token(person: UserId) -> str:
+def person_token(person: UserId) -> str:
+    """A token with every scope."""
     return issue_token(
         SECRET,
         tenant=TENANT,

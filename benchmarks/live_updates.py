@@ -137,7 +137,7 @@ async def _live(
 
     async with AsyncExitStack() as stack:
         for person in people:
-            connection = await stack.enter_async_context(_subscribed(address, person))
+            connection = await stack.enter_async_context(subscribed(address, person))
             reading = asyncio.create_task(_read(connection, person, held))
             stack.callback(reading.cancel)
         await _paced(WARM_UP_EVENTS, load.calls_a_second, lambda n: learn(people[n % len(people)]))
@@ -163,7 +163,8 @@ def _note_commits(services: Services) -> None:
 
 
 @asynccontextmanager
-async def _subscribed(address: str, person: UserId) -> AsyncIterator[ClientConnection]:
+async def subscribed(address: str, person: UserId) -> AsyncIterator[ClientConnection]:
+    """A socket that is told of everything about a person."""
     token = issue_token(
         SECRET,
         tenant=TENANT,
