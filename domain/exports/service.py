@@ -18,7 +18,7 @@ from domain.clock import Clock
 from domain.errors import NotFound, Unauthenticated
 from domain.exports.archive import document, zipped
 from domain.ids import SubjectId, TenantId, UserId
-from domain.privacy.data_map import DataMap
+from domain.privacy.data_map import Category, DataMap
 from domain.privacy.encryption import SealBroken, SubjectKey
 from domain.rights.erasure import Report
 from domain.rights.model import PrivacyRequest
@@ -141,6 +141,8 @@ class ExportService:
         self._keys = keys
         self._data_map = data_map
         self._clock = clock
+        told = [(entry.name, column) for entry in data_map.exported() for column in entry.told]
+        self._ids = {(table, column.name) for table, column in told if column.category is Category.IDENTIFIER}
 
     async def archive(self, tenant: TenantId, user_id: UserId) -> bytes:
         """Everything that is kept of a person, as a zip.
@@ -210,9 +212,12 @@ class ExportService:
     async def _zipped(self, tenant: TenantId, subject: SubjectId) -> bytes:
         key = (await self._keys.keys_for(tenant, [subject])).get(subject)
         found = await self._store.rows(tenant, subject)
-        rows = {table: [_opened(table, row, key) for row in held] for table, held in found.items()}
+        rows = {table: [self._opened(table, row, key) for row in held] for table, held in found.items()}
         user_id = _external_id(found["subjects"], key)
         return zipped(self._data_map, document(self._data_map, tenant, user_id, rows, self._clock.now()))
+
+    def _opened(self, table: str, row: Mapping[str, Any], key: SubjectKey | None) -> dict[str, Any]:
+        return {name: _told(table, name, value, key, text=(table, name) in self._ids) for name, value in row.items()}
 
 
 _NOBODY: Final = SubjectId(UUID(int=0))
@@ -225,27 +230,23 @@ def _external_id(held: Sequence[Mapping[str, Any]], key: SubjectKey | None) -> U
     return UserId(key.open("subjects", "external_id_sealed", held[0]["external_id_sealed"]).decode())
 
 
-def _opened(table: str, row: Mapping[str, Any], key: SubjectKey | None) -> dict[str, Any]:
-    return {name: _told(table, name, value, key) for name, value in row.items()}
-
-
-def _told(table: str, column: str, value: Any, key: SubjectKey | None) -> Any:
+def _told(table: str, column: str, value: Any, key: SubjectKey | None, *, text: bool) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, bytes):
-        return _unsealed(table, column, value, key)
+        return _unsealed(table, column, value, key, text=text)
     return value
 
 
-def _unsealed(table: str, column: str, value: bytes, key: SubjectKey | None) -> Any:
-    """What is sealed in a column; null for what is empty or can no longer be read, by the service as little."""
+def _unsealed(table: str, column: str, value: bytes, key: SubjectKey | None, *, text: bool) -> Any:
+    """What is sealed in a column: JSON, or a text; null for what is empty or can be read by nobody any more."""
     if not value or key is None:
         return None
     try:
         opened = key.open(table, column, value)
-        return orjson.loads(opened)
+        return opened.decode() if text else orjson.loads(opened)
     except SealBroken:
         return None
     except orjson.JSONDecodeError:

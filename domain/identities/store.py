@@ -11,8 +11,7 @@ import asyncpg
 
 from domain.identities.model import MOVED, Busy, Joined, Merging, MovedTable
 from domain.ids import SubjectId, TenantId
-from domain.privacy.model import ends_observation
-from domain.privacy.store import Forgetting, add_receipts, locked_subjects, write_decided
+from domain.privacy.store import Forgetting, add_receipts, follow, locked_subjects, write_decided
 from domain.profiles.service import Learn
 from domain.profiles.store import keep_stated, learned_anew
 from domain.realtime.model import UpdateKind
@@ -132,8 +131,8 @@ class PostgresIdentityStore:
                 await _drop_rest(tx, tenant, merging.other)
                 await tx.execute(_MOVE_RECEIPTS, tenant, *both)
                 await write_decided(tx, tenant, [joined.account])
-                if ends_observation(standings[merging.account].subject, joined.account):
-                    await self._forgetting.forget(tx, tenant, (merging.account,))
+                changed = [(standings[one].subject, joined.account) for one in both]
+                await follow(tx, tenant, self._forgetting, changed)
                 await add_receipts(tx, tenant, {merging.account: joined.receipts})
                 await self._profiled(tx, tenant, merging, joined, learn_from)
                 await self._handed_over(tx, tenant, merging)

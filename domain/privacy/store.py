@@ -174,11 +174,7 @@ class PostgresPrivacyStore:
     async def decide(
         self, tenant: TenantId, subjects: Sequence[SubjectId], decision: Callable[[Standing], Decision]
     ) -> dict[SubjectId, Subject]:
-        """Lock people, let `decision` look at each, write what it says; one transaction.
-
-        Raises:
-            Unavailable: others learn from them again and again.
-        """
+        """Lock people, let `decision` look at each, write what it says; one transaction. Raises `Unavailable`."""
         for attempt in range(ATTEMPTS):
             try:
                 return await self._decide(tenant, subjects, decision, hold=attempt > 0)
@@ -196,20 +192,12 @@ class PostgresPrivacyStore:
             decisions = {subject: decision(standing) for subject, standing in standings.items()}
             changed = [(standings[s].subject, d.subject) for s, d in decisions.items()]
             await write_decided(tx, tenant, [after for before, after in changed if after != before])
-            await self._ended(tx, tenant, changed)
+            await follow(tx, tenant, self._forgetting, changed)
             await add_receipts(tx, tenant, {subject: d.receipts for subject, d in decisions.items()})
             told = [(s, d.announcement) for s, d in decisions.items() if d.announcement is not None]
             updates = [(subject, UpdateKind.CONSENT_CHANGED, body) for subject, body in told]
             await self._outbox.announce_many(tx, tenant, updates)
             return {s: standing.subject for s, standing in (await _subjects(tx, tenant, subjects)).items()}
-
-    async def _ended(self, tx: Transaction, tenant: TenantId, changed: Sequence[tuple[Subject, Subject]]) -> None:
-        forgotten = [after.subject_id for before, after in changed if ends_observation(before, after)]
-        if forgotten:
-            await self._forgetting.forget(tx, tenant, forgotten)
-        silent = [after.subject_id for before, after in changed if before.trains and not after.trains]
-        if uncounted := [subject for subject in silent if subject not in forgotten]:
-            await self._forgetting.uncount(tx, tenant, uncounted)
 
     async def receipts(self, tenant: TenantId, subject: SubjectId) -> list[ConsentReceipt]:
         """Every receipt of a person, latest first."""
@@ -262,6 +250,17 @@ def _receipt(row: asyncpg.Record) -> ConsentReceipt:
         legal_basis=row["legal_basis"],
         recorded_at=row["recorded_at"],
     )
+
+
+async def follow(
+    tx: Transaction, tenant: TenantId, forgetting: Forgetting, changed: Sequence[tuple[Subject, Subject]]
+) -> None:
+    """Do what decisions ask for: forget who ends observation, uncount who ends training. Pairs of before and after."""
+    if forgotten := {after.subject_id for before, after in changed if ends_observation(before, after)}:
+        await forgetting.forget(tx, tenant, sorted(forgotten))
+    silent = {after.subject_id for before, after in changed if before.trains and not after.trains}
+    if uncounted := sorted(silent - forgotten):
+        await forgetting.uncount(tx, tenant, uncounted)
 
 
 async def write_decided(tx: Transaction, tenant: TenantId, subjects: Sequence[Subject]) -> None:

@@ -90,6 +90,19 @@ async def test_tables_are_told_as_csv_that_no_spreadsheet_computes(room: RestRoo
     assert [row["client_session_sealed"] for row in rows] == ["'=1+1"]
 
 
+@pytest.mark.parametrize("number", ["42", "1e5", "true"])
+async def test_an_id_that_looks_like_a_number_is_told_as_it_was_sent(number: str, room: RestRoom) -> None:
+    await room.agree(number)
+    graph = caller(room.app, room.tenant, number)
+    await graph.ask(
+        LEARN, input={"userId": number, "sessionId": number, "actions": [{"type": "viewed", "feature": "x"}]}
+    )
+    found = told(await room.services.exports.archive(room.tenant, UserId(number)))
+    assert found["userId"] == number
+    assert found["tables"]["subjects"]["rows"][0]["external_id_sealed"] == number
+    assert found["tables"]["user_sessions"]["rows"][0]["client_session_sealed"] == number
+
+
 async def test_a_link_works_once_for_its_own_user_with_a_token(room: RestRoom) -> None:
     anna, request = await made(room)
     link = await anna.ask(LINK, user=ANNA, id=request)

@@ -165,8 +165,17 @@ async def test_ids_that_were_merged_into_one_that_is_merged_follow_it(room: Rest
     assert await subject_of(room, "tablet") == await subject_of(room, ANNA)
 
 
+async def in_live_counts(database: Database, room: RestRoom) -> int:
+    """For how many items Anna is counted."""
+    async with database.transaction(room.tenant, (await subject_of(room, ANNA),)) as tx:
+        return int(await tx.value("SELECT count(*) FROM user_interest"))
+
+
 async def test_the_stricter_consent_wins(room: RestRoom, anna: Graph, visitor: Graph, database: Database) -> None:
     await visitor.ask(LEARN, input=acting(VISITOR, "template_1"))
+    await anna.ask(LEARN, input=acting(ANNA, "template_2"))
+    await room.learn()
+    assert await in_live_counts(database, room) == 1
     privacy, tenant = room.services.privacy, room.tenant
     training = {ConsentPurpose.TRAINING}
     await privacy.record_consent(tenant, UserId(VISITOR), training, granted=False, evidence=AGREED)
@@ -176,6 +185,7 @@ async def test_the_stricter_consent_wins(room: RestRoom, anna: Graph, visitor: G
     assert settings.collects
     assert not settings.subject.trains
     assert ConsentPurpose.TRAINING in settings.subject.consents.withdrawn
+    assert await in_live_counts(database, room) == 0
 
     await room.agree("carl")
     await caller(room.app, tenant, "carl").ask(LEARN, input=acting("carl", "template_5"))
