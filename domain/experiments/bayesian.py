@@ -1,13 +1,14 @@
 """Posteriors of arms: chance to win and expected loss, by quadrature. Not safe to peek at: a prior is no error rate."""
 
 from collections.abc import Sequence
+from math import exp, pi, sqrt
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.experiments.effects import Interval
-from domain.experiments.later import stats
+from domain.experiments.later import special, stats
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +41,20 @@ def expected_loss(chosen: Any, other: Any) -> float:
     """
     x, weights = _line((chosen, other))
     return float(weights @ (chosen.cdf(x) * other.sf(x)))
+
+
+def chance_above_zero(mean: float, se: float) -> float:
+    """The probability that a normal is above 0: of the difference of two arms, that the one is above the other.
+
+    Unlike `chance_to_beat` it asks nothing of the arms themselves, of which one may not vary.
+    """
+    return float(special.ndtr(mean / se))
+
+
+def expected_shortfall(mean: float, se: float) -> float:
+    """E max(-x, 0) of a normal x: what is lost on average by choosing what is better by x."""
+    z = mean / se
+    return max(0.0, se * exp(-(z**2) / 2.0) / sqrt(2.0 * pi) - mean * float(special.ndtr(-z)))
 
 
 def probability_best(arms: Sequence[Any]) -> list[float]:

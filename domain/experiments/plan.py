@@ -1,7 +1,7 @@
 """What an operator writes to create an experiment; all of it is checked before anything is stored."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from math import fsum
 from typing import Annotated, Any, Final, Self
@@ -191,7 +191,7 @@ def require_weights(weights: tuple[float, ...] | None, arms: int) -> None:
         raise ValueError("weights: at least two variations need a share")
 
 
-def normalized(weights: tuple[float, ...]) -> list[float]:
+def normalized(weights: Sequence[float]) -> list[float]:
     """Weights in the sum 1."""
     total = fsum(weights)
     return [weight / total for weight in weights]

@@ -13,9 +13,11 @@ from domain.errors import ValidationFailed
 from domain.experiments.adjustment import NONE_BEFORE, Adjusted, adjusted, pooled_theta
 from domain.experiments.bayesian import (
     beta_posterior,
+    chance_above_zero,
     chance_to_beat,
     credible,
     expected_loss,
+    expected_shortfall,
     normal_posterior,
 )
 from domain.experiments.effects import (
@@ -43,11 +45,12 @@ class Compared:
     """How a variation differs from the control in one metric; intervals are of variation minus control.
 
     Attributes:
+        control: the control's mean as it is, which lifts are shares of.
         difference: the estimate.
         se: its standard error.
         lift: the difference as a share of the control; None if that is 0.
         fixed: the interval and `fixed_p` the p-value of one look that was chosen beforehand.
-        relative: the interval of the lift that agrees with `fixed`; None if the control is not clearly above 0.
+        relative: the interval of the lift that agrees with `fixed`; None if the control is not clearly other than 0.
         sequential: the interval and `sequential_p` the p-value that hold at any number of looks.
         chance_to_win: posterior probability that the variation is better.
         expected_loss: what is lost on average by shipping the variation.
@@ -56,6 +59,7 @@ class Compared:
         theta: what CUPED multiplied the time before with; 0 without it.
     """
 
+    control: float
     difference: float
     se: float
     lift: float | None
@@ -101,9 +105,11 @@ def compare(metric: Metric, control: Arm, treatment: Arm, theta: float, analysis
 
 
 def compare_within_splits(
-    metric: Metric, control: Estimate, treatment: Estimate, analysis: Analysis
+    metric: Metric, control: Estimate | None, treatment: Estimate | None, analysis: Analysis
 ) -> Compared | None:
     """A proportion or a mean of a bandit, by means taken within times of one split; None if nothing varies."""
+    if control is None or treatment is None:
+        return None
     try:
         effect = difference(control, treatment, analysis.alpha)
     except ValidationFailed:
@@ -146,9 +152,9 @@ def value_of(metric: Metric, arm: Arm) -> float | None:
 
 
 def estimate(metric: Metric, arm: Arm, theta: float) -> Estimate | None:
-    """An arm as a mean with its variance, CUPED included; None where there is none."""
+    """An arm's mean as it is, with the variance that CUPED leaves; None where there is none."""
     try:
-        return _adjusted(metric, arm, theta).estimate
+        return _as_it_is(_adjusted(metric, arm, theta))
     except ValidationFailed:
         return None
 
@@ -173,6 +179,11 @@ def _adjusted(metric: Metric, arm: Arm, theta: float) -> Adjusted:
     return adjusted(arm, name, before if theta else NONE_BEFORE, theta)
 
 
+def _as_it_is(arm: Adjusted) -> Estimate:
+    """The mean before the adjustment, which takes away a part of it that both arms share, and the variance after."""
+    return Estimate(arm.plain, arm.estimate.variance, arm.estimate.n)
+
+
 def _counts(arm: Arm) -> Counts:
     return Counts(round(arm.values["y"].sum), arm.n)
 
@@ -195,7 +206,9 @@ def _means(control: Adjusted, treatment: Adjusted, metric: Metric, analysis: Ana
     method = "delta method" if metric.kind is MetricKind.RATIO else "Welch's t test"
     given = (effect.est, effect.se, effect.ci, effect.p)
     told = f"{method}, CUPED" if theta else method
-    return _compared(control.estimate, treatment.estimate, given, metric, analysis, told, theta)
+    base = _as_it_is(control)
+    changed = Estimate(base.mean + effect.est, treatment.estimate.variance, treatment.estimate.n)
+    return _compared(base, changed, given, metric, analysis, told, theta)
 
 
 def _compared(
@@ -210,10 +223,9 @@ def _compared(
 ) -> Compared:
     est, se, fixed, p = given
     n, at = control.n + treatment.n, analysis.tightest_at
-    base, changed = posteriors or [normal_posterior(one.mean, sqrt(one.squared_error)) for one in (control, treatment)]
-    better, worse = (base, changed) if metric.better == "more" else (changed, base)
-    of_difference = normal_posterior(est, se)
+    chance, loss = _believed(est, se, metric, posteriors)
     return Compared(
+        control=control.mean,
         difference=est,
         se=se,
         lift=est / control.mean if control.mean else None,
@@ -222,9 +234,21 @@ def _compared(
         relative=fieller_lift(control, treatment, analysis.alpha),
         sequential=always_valid_interval(est, se, n, at, analysis.alpha),
         sequential_p=always_valid_p(est, se, n, at, analysis.alpha),
-        chance_to_win=chance_to_beat(better, worse),
-        expected_loss=expected_loss(changed, base) if metric.better == "more" else expected_loss(base, changed),
-        credible=credible(of_difference, analysis.alpha),
+        chance_to_win=chance,
+        expected_loss=loss,
+        credible=credible(normal_posterior(est, se), analysis.alpha),
         method=method,
         theta=theta,
     )
+
+
+def _believed(est: float, se: float, metric: Metric, posteriors: Sequence[Any]) -> tuple[float, float]:
+    """The chance that the variation is better, and the loss of choosing it; normal without `posteriors` of the arms."""
+    more = metric.better == "more"
+    if not posteriors:
+        better_by = est if more else -est
+        return chance_above_zero(better_by, se), expected_shortfall(better_by, se)
+    base, changed = posteriors
+    if more:
+        return chance_to_beat(base, changed), expected_loss(changed, base)
+    return chance_to_beat(changed, base), expected_loss(base, changed)

@@ -27,7 +27,7 @@ from domain.outcomes.inputs import Inputs
 from domain.outcomes.needing import still_needed
 from domain.outcomes.splits import within_splits
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 
 LEAST_TOLD: Final = 5
 """No figure is told of fewer people."""
@@ -44,7 +44,7 @@ def evaluate(inputs: Inputs) -> dict[str, Any]:
     arms, metrics = _arms(inputs), _measured(inputs)
     _correct(metrics, plan)
     phases = [_phase(inputs, number) for number in inputs.phases]
-    needed = still_needed(plan, arms)
+    needed = still_needed(plan, [arm for place, arm in enumerate(arms) if place == 0 or inputs.in_use[place]])
     alarms = [alarm for one in phases for alarm in one["alarms"]]
     decision = judging.decide(_evidence(inputs, alarms, needed["fixed"]))
     return {
@@ -107,7 +107,7 @@ def _metric(inputs: Inputs, cells: Sequence[Cell | None], place: int) -> _Measur
     within = within_splits(inputs, place)
     if within is not None:
         compared = [compare_within_splits(metric, within[0], one, analysis) for one in within[1:]]
-        return _Measured(metric, [one.mean for one in within], units, compared, nothing)
+        return _Measured(metric, [None if one is None else one.mean for one in within], units, compared, nothing)
     values = [None if arm is None else value_of(metric, arm) for arm in arms]
     if control is None or not rest:
         return _Measured(metric, values, units, [None] * (len(cells) - 1), nothing)
@@ -180,7 +180,7 @@ def _phase(inputs: Inputs, phase: int) -> dict[str, Any]:
 def _evidence(inputs: Inputs, alarms: Sequence[str], needed: float | None) -> judging.Evidence:
     plan = inputs.plan
     known = {measured.metric.key: measured for measured in _measured(inputs.for_each_arm())}
-    arms = [_judged(plan, known, place) for place in range(1, len(plan.variations))]
+    arms = [_judged(plan, known, place) for place in range(1, len(plan.variations)) if inputs.in_use[place]]
     days = max(0.0, (inputs.at - inputs.started_at).total_seconds() / SECONDS_A_DAY)
     least, settings = plan.analysis.minimum_days, plan.analysis
     return judging.Evidence(arms, alarms, days, least, settings.inference, needed, settings.effect)
@@ -197,10 +197,11 @@ def _judged(plan: ExperimentPlan, known: Mapping[str, _Measured], place: int) ->
     key = plan.variations[place].key
     if one is None:
         return judging.Arm(key, harmed=harmed)
-    sign = 1.0 if primary.metric.better == "more" else -1.0
-    interval = _signed(interval_of(one, plan.analysis.inference), sign)
-    relative = None if one.lift is None else _signed(_scaled(one, plan.analysis.inference), sign)
-    return judging.Arm(key, None if one.lift is None else sign * one.lift, interval, relative, harmed)
+    interval, control = _better_by(primary.metric, one, plan.analysis.inference), abs(one.control)
+    if not control:
+        return judging.Arm(key, interval=interval, harmed=harmed)
+    gain = one.difference if primary.metric.better == "more" else -one.difference
+    return judging.Arm(key, gain / control, interval, Interval(interval.low / control, interval.high / control), harmed)
 
 
 def interval_of(one: Compared, inference: Inference) -> Interval:
@@ -212,23 +213,16 @@ def interval_of(one: Compared, inference: Inference) -> Interval:
     }[inference]
 
 
-def _scaled(one: Compared, inference: Inference) -> Interval:
-    """The interval as a share of the control."""
-    base = one.difference / one.lift if one.lift else 1.0
-    low, high = (end / base for end in interval_of(one, inference))
-    return Interval(min(low, high), max(low, high))
+def _better_by(metric: Metric, one: Compared, inference: Inference) -> Interval:
+    """The interval of the difference in the direction that is better."""
+    low, high = interval_of(one, inference)
+    return Interval(low, high) if metric.better == "more" else Interval(-high, -low)
 
 
-def _worse_by(metric: _Measured, place: int, margin: float, inference: Inference) -> bool:
-    one = metric.compared[place - 1]
-    if one is None or not one.lift:
-        return False
-    sign = 1.0 if metric.metric.better == "more" else -1.0
-    return _signed(_scaled(one, inference), sign).high < -margin
-
-
-def _signed(interval: Interval, sign: float) -> Interval:
-    return interval if sign > 0 else Interval(-interval.high, -interval.low)
+def _worse_by(measured: _Measured, place: int, margin: float, inference: Inference) -> bool:
+    """Whether a variation is worse by more than the margin; where the control has nothing, worse at all."""
+    one = measured.compared[place - 1]
+    return one is not None and _better_by(measured.metric, one, inference).high < -margin * abs(one.control)
 
 
 def quantile_of(units: int, value: int, low: int, high: int) -> SampleQuantile:

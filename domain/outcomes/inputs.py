@@ -35,12 +35,18 @@ class Inputs:
     @property
     def phase(self) -> int:
         """The latest one."""
-        return max((int(version.partition(".")[0]) for version in self.weights), default=1)
+        return max(map(phase_of, self.weights), default=1)
 
     @property
     def phases(self) -> list[int]:
         """Those that have units, and the latest."""
         return sorted({cell.place.phase for cell in self.cells if cell.units} | {self.phase})
+
+    @property
+    def in_use(self) -> list[bool]:
+        """Whether each variation has a share of the latest phase; a bandit takes nobody's share away."""
+        splits = [weights for version, weights in self.weights.items() if phase_of(version) == self.phase]
+        return [any(weights[place] > 0 for weights in splits) for place in range(len(self.plan.variations))]
 
     def of(self, phase: int, variation: int) -> list[Cell]:
         """The cells of a variation in a phase, one for each policy."""
@@ -98,3 +104,8 @@ class Inputs:
             cells=[Cell(Place(*one[:4]), one[4], one[5], tuple(map(int, one[6]))) for one in kept["cells"]],
             quantiles={(one[0], one[1]): SampleQuantile(*one[2:]) for one in kept["quantiles"]},
         )
+
+
+def phase_of(policy_version: str) -> int:
+    """The phase of a policy."""
+    return int(policy_version.partition(".")[0])

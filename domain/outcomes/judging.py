@@ -31,9 +31,10 @@ class Arm:
 
     Attributes:
         variation: its key.
-        lift: of the primary metric, in the direction that is better; None if nothing can be said.
+        lift: of the primary metric, in the direction that is better; None if nothing can be said, or the control has
+            nothing that it could be a share of.
         interval: of the difference in the primary metric, in that direction.
-        relative: of the lift, in that direction; None if the control is not clearly different from 0.
+        relative: of the lift, in that direction; None without one.
         harmed: the guardrails that it breaks.
     """
 
@@ -59,6 +60,7 @@ class Evidence:
     """What a decision rests on.
 
     Attributes:
+        arms: the variations beside the control that have a share of the latest phase.
         alarms: why no figure can be trusted; empty if they can.
         days: since the start.
         minimum_days: before which nothing is shipped.
@@ -107,11 +109,16 @@ def decide(evidence: Evidence) -> Decision:
         return Decision(Verdict.NEEDS_MORE_DATA, (waiting,))
     winners = [arm for arm in arms if arm.better and not arm.harmed]
     if winners:
-        best = max(winners, key=lambda arm: arm.lift or 0.0)
+        best = max(winners, key=_gain)
         return Decision(Verdict.SHIP, (f"{best.variation} is better and breaks no guardrail",), best.variation)
     if arms and all(_lost(arm) or _within(arm.relative, evidence.effect) for arm in arms):
         return Decision(Verdict.STOP, (f"no variation is better by as much as {evidence.effect:.1%}",))
     return Decision(Verdict.NEEDS_MORE_DATA, ("nothing is clear yet",))
+
+
+def _gain(arm: Arm) -> tuple[float, float]:
+    """What variations are ranked by: the lift, and where the control has nothing, the difference."""
+    return arm.lift or 0.0, sum(arm.interval or ())
 
 
 def _lost(arm: Arm) -> str | None:

@@ -19,7 +19,11 @@ def still_needed(plan: ExperimentPlan, arms: Sequence[Cell | None]) -> dict[str,
     """Further units of all arms until the effect worth finding is found with the power asked for.
 
     `fixed` counts for one look at the end, `sequential` for any number of looks; of several variations the one that
-    needs most counts. None where nothing can be said, as for quantiles.
+    needs most counts, and the others grow with it. None where nothing can be said, as for quantiles.
+
+    Args:
+        plan: of the experiment.
+        arms: the variations that have a share, the control first; None for one that nobody was shown.
     """
     nothing: dict[str, float | None] = {"fixed": None, "sequential": None}
     found = dict(nothing)
@@ -30,16 +34,17 @@ def still_needed(plan: ExperimentPlan, arms: Sequence[Cell | None]) -> dict[str,
         measured = [None if cell is None else arm_of(cell, 0) for cell in arms]
     except ValidationFailed:
         return nothing
-    control = measured[0]
-    for arm in measured[1:]:
-        if control is None or arm is None:
-            return nothing
+    told = [arm for arm in measured if arm is not None]
+    if len(told) < len(arms):
+        return nothing
+    control, people = told[0], sum(arm.n for arm in told)
+    for arm in told[1:]:
         theta = theta_of(metric, control, arm)
         base, changed = estimate(metric, control, theta), estimate(metric, arm, theta)
         if base is None or changed is None or not base.mean:
             return nothing
         try:
-            needed = _needed(plan, base, changed)
+            needed = _needed(plan, base, changed, people)
         except ValidationFailed:
             # The arms vary so much that no number of people would do.
             return nothing
@@ -47,7 +52,7 @@ def still_needed(plan: ExperimentPlan, arms: Sequence[Cell | None]) -> dict[str,
     return found
 
 
-def _needed(plan: ExperimentPlan, control: Estimate, treatment: Estimate) -> dict[str, float]:
+def _needed(plan: ExperimentPlan, control: Estimate, treatment: Estimate, people: int) -> dict[str, float]:
     n, settings = control.n + treatment.n, plan.analysis
     squared = (control.squared_error + treatment.squared_error) / control.mean**2
     alpha = settings.alpha / (len(plan.variations) - 1)
@@ -58,4 +63,4 @@ def _needed(plan: ExperimentPlan, control: Estimate, treatment: Estimate) -> dic
     if squared <= 0.0:
         return dict.fromkeys(ways, 0.0)
     scales = {name: units_needed(power_at, settings.power, LEAST_SHARE) for name, power_at in ways.items()}
-    return {name: max(0.0, (scale - 1.0) * n) for name, scale in scales.items()}
+    return {name: max(0.0, (scale - 1.0) * people) for name, scale in scales.items()}

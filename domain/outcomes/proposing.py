@@ -8,17 +8,16 @@ Sources: Dudik, Langford, Li (ICML 2011); Swaminathan, Joachims (NeurIPS 2015).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
-from typing import Final
 
 from domain.errors import ValidationFailed
+from domain.experiments.bucketing import SUM_TOLERANCE
 from domain.experiments.effects import Interval
 from domain.experiments.later import special
 from domain.experiments.metrics import MILLIONTHS
 from domain.experiments.off_policy import LEAST_EFFECTIVE
+from domain.experiments.plan import normalized
 from domain.outcomes.cells import SUMS, Cell
 from domain.outcomes.inputs import Inputs
-
-SUM_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,17 @@ class _Part:
 def split_value(inputs: Inputs, split: Sequence[float]) -> SplitValue:
     """The value of a split in the latest phase.
 
+    Args:
+        inputs: the log.
+        split: the share of each variation; a sum that is nearly 1 counts as 1, as where an experiment is split.
+
     Raises:
         ValidationFailed: it is no split, or the log does not know.
     """
     arms = len(inputs.plan.variations)
     if len(split) != arms or any(not 0.0 <= share <= 1.0 for share in split) or abs(fsum(split) - 1) > SUM_TOLERANCE:
         raise ValidationFailed(f"{arms} shares within 0 to 1 with the sum 1", field="weights")
+    split = normalized(split)
     parts = [_part(inputs, cell, split) for cell in inputs.cells if cell.place.phase == inputs.phase and cell.units]
     seen = {part.variation for part in parts}
     unseen = [inputs.plan.variations[arm].key for arm in range(arms) if split[arm] > 0 and arm not in seen]

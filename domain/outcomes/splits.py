@@ -13,25 +13,27 @@ from domain.outcomes.cells import SUMS, Cell
 from domain.outcomes.inputs import Inputs
 
 
-def within_splits(inputs: Inputs, place: int) -> list[Estimate] | None:
+def within_splits(inputs: Inputs, place: int) -> list[Estimate | None] | None:
     """The mean of each variation in the latest phase, taken within each split; None where that is not called for.
 
     It is called for where a bandit moved the traffic of everybody alike, for proportions and means, once every
-    variation was shown often enough.
+    variation that has a share was shown often enough. One without a share has no mean.
     """
     plan = inputs.plan
     kinds = (MetricKind.PROPORTION, MetricKind.MEAN)
     if plan.allocation.policy not in BANDITS or plan.metrics[place].kind not in kinds:
         return None
-    arms = range(len(plan.variations))
+    arms = [arm for arm, used in enumerate(inputs.in_use) if used]
     found = [cell for cell in inputs.cells if cell.place.phase == inputs.phase]
     if any(cell.place.context != NO_CONTEXT for cell in found):
         return None
     splits = sorted({c.place.policy_version for c in found}, key=number_of)
     try:
-        return over_versions([[earned(_of(found, split, arm), place) for arm in arms] for split in splits])
+        means = over_versions([[earned(_of(found, split, arm), place) for arm in arms] for split in splits])
     except ValidationFailed:
         return None
+    told = dict(zip(arms, means, strict=True))
+    return [told.get(arm) for arm in range(len(plan.variations))]
 
 
 def number_of(policy_version: str) -> int:

@@ -60,3 +60,8 @@ def test_it_is_silent_where_the_log_cannot_know(split: list[float], units: int) 
     cells = logged(units)[3]
     with pytest.raises(ValidationFailed):
         split_value(Inputs(PLAN, AT, AT, WEIGHTS, cells), split)
+
+
+def test_shares_that_are_nearly_everything_count_as_everything() -> None:
+    inputs = Inputs(PLAN, AT, AT, WEIGHTS, logged(500)[3])
+    assert split_value(inputs, [0.4975, 0.4975, 0.0]) == split_value(inputs, [0.5, 0.5, 0.0])
