@@ -74,6 +74,11 @@ class Assigned:
         return self.reason in COUNTS
 
     @property
+    def has_variation(self) -> bool:
+        """Whether a variation was chosen for them, by the hash or by hand, and not just the control for want of one."""
+        return self.takes_part or self.reason is Reason.FORCED
+
+    @property
     def key(self) -> str:
         """The variation's name."""
         return self.test.plan.variations[self.variation].key

@@ -96,6 +96,28 @@ async def test_exploration_is_put_under_test_and_its_policy_is_noted(admin: Grap
     assert ((await has(admin))["reason"], (await has(admin, "second"))["reason"]) == ("KEPT", "HASHED")
 
 
+async def test_experiments_of_one_group_try_the_same_parameter_with_people_of_their_own(
+    admin: Graph, room: RestRoom
+) -> None:
+    settings = "query S($user: String!) { uiSettings(userId: $user) { variant } }"
+    for key, start, end in (("first", 0.0, 0.5), ("second", 0.5, 1.0)):
+        variations = [{"key": name, "parameters": {"ui.variant": key}} for name in ("control", "tried")]
+        group = {"name": "looks", "start": start, "end": end}
+        await started(admin, key=key, variations=variations, exclusionGroup=group)
+    seen = set()
+    for number in range(8):
+        await room.agree(f"user_{number}")
+        shown = (await admin.ask(settings, user=f"user_{number}"))["variant"]
+        kept = [key for key in ("first", "second") if await exposed(admin, f"user_{number}", key)]
+        assert kept == [shown]
+        seen.add(shown)
+    assert seen == {"first", "second"}
+
+
+async def exposed(admin: Graph, user: str, key: str) -> bool:
+    return (await admin.ask(ASSIGNMENT, user=user, key=key))["exposedAt"] is not None
+
+
 async def test_settings_of_the_interface_are_tried_but_never_over_what_a_person_stated(
     admin: Graph, room: RestRoom
 ) -> None:
