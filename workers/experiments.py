@@ -29,6 +29,8 @@ class ExperimentWatch:
                 await self._of(tenant)
             except DomainError as error:
                 log.warning("experiments_not_judged", tenant=tenant, code=error.code, reason=error.message)
+            except Exception:
+                log.exception("experiments_broke", tenant=tenant)
 
     async def _of(self, tenant: TenantId) -> None:
         counted = await self._outcomes.count(tenant)

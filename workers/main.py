@@ -173,10 +173,13 @@ async def mine_all(ctx: Context) -> None:
 
 
 async def count_generations(ctx: Context) -> None:
-    """Count what people chose for their videos, every hour and tenant by tenant."""
+    """Count what people chose for their videos, every hour; what fails for one tenant keeps it from no other."""
     parts: WorkerServices = ctx["parts"]
     for tenant in await parts.services.job_store.tenants():
-        await parts.census.count(tenant)
+        try:
+            await parts.census.count(tenant)
+        except DomainError as error:
+            log.warning("generations_not_counted", tenant=tenant, code=error.code, reason=error.message)
 
 
 async def judge_experiments(ctx: Context) -> None:

@@ -223,7 +223,7 @@ class ExperimentService:
     async def _read(self, tenant: TenantId, version: int) -> TestBook:
         if version == 0:
             return TestBook(0)
-        live = await self._store.tests(tenant, (Status.RUNNING, Status.PAUSED), None, MOST_RUNNING)
+        live = await self.every(tenant, (Status.RUNNING, Status.PAUSED))
         goals = frozenset(goal for test in live for goal in test.plan.goals)
         return TestBook(version, tuple(test for test in live if test.status is Status.RUNNING), goals)
 

@@ -41,7 +41,7 @@ class AccountTraits:
         self._keys = keys
 
     async def traits(self, subject: Subject) -> Mapping[str, Any]:
-        """Attributes of the account by name, `roles`, and `segment`; the latter two win over such attributes."""
+        """Attributes of the account by name, `roles`, and `segment`, which no attributes of these names stand for."""
         segment, sealed = await self._store.described(subject.tenant, subject.subject_id)
         found: dict[str, Any] = {}
         if sealed is not None and subject.uses_stated:
@@ -49,6 +49,7 @@ class AccountTraits:
             key = keys.get(subject.subject_id)
             said = {} if key is None else key.open_json(TABLE, COLUMN, sealed)
             found |= {**said.get("attributes", {}), ROLES: said.get("roles", [])}
+            found.pop(SEGMENT, None)
         if segment is not None and subject.personalizes:
             found[SEGMENT] = segment
         return found
