@@ -201,6 +201,9 @@ def _resolved(
         return FlagResolutionDetails(default, reason=Reason.DEFAULT, variant=found["variation"])
     if not fits(value):
         return _failed(default, ErrorCode.TYPE_MISMATCH, f"{flag} is {value!r}")
+    if fits is _is_number:
+        # OpenFeature takes a whole number, as JSON may have it, for no float.
+        value = float(value)
     told = {"reason": found["reason"], "policyVersion": found["policyVersion"] or ""}
     reason = Reason.SPLIT if found["takesPart"] else Reason.DEFAULT
     return FlagResolutionDetails(cast("Value", value), reason=reason, variant=found["variation"], flag_metadata=told)

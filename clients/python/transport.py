@@ -9,11 +9,14 @@ from typing import Any, Final, Self
 
 import httpx
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 PROTOCOL: Final = Subprotocol("graphql-transport-ws")
 FORBIDDEN: Final = 4403
+LATER: Final = frozenset({408, 425, 429})
+"""Statuses that refuse for the moment, as every one from 500 on does."""
+
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 8.0
 
 
@@ -59,10 +62,10 @@ class Transport:
 
         Raises:
             ServiceError: it answered with an error.
-            httpx.HTTPError: it could not be reached.
+            httpx.HTTPError: it could not be reached, or something else answered.
         """
         answer = await self._http.post(self._url, json={"query": query, "variables": _given(variables)})
-        return _field(answer.json())
+        return _field(_graphql(answer))
 
     async def listen(self, query: str, variables: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """The only root field of each event, over connections that are made anew from the last cursor on.
@@ -79,9 +82,9 @@ class Transport:
                     if isinstance(value, dict) and value.get("cursor"):
                         given["after"] = value["cursor"]
                 break
-            except (ConnectionClosed, OSError) as error:
-                if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.code == FORBIDDEN:
-                    raise ServiceError("FORBIDDEN", "the subscription is allowed no longer") from error
+            except (ConnectionClosed, InvalidHandshake, OSError) as error:
+                if _is_refusal(error):
+                    raise ServiceError("FORBIDDEN", "the subscription is not allowed, or no longer") from error
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads clients, guards nothing
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -93,8 +96,9 @@ class Transport:
             await socket.recv()
             payload = {"query": query, "variables": variables}
             await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-            async for text in socket:
-                message = json.loads(text)
+            while True:
+                # Iterating over the socket would end without a word where a proxy or a server says goodbye.
+                message = json.loads(await socket.recv())
                 if message["type"] == "next":
                     yield _field(message["payload"])
                 elif message["type"] == "error":
@@ -108,6 +112,25 @@ def expected(answer: Any) -> Any:
     if "code" in answer:
         raise Refused(answer["code"], answer["message"])
     return answer
+
+
+def _graphql(answer: httpx.Response) -> Mapping[str, Any]:
+    """The body of an answer in GraphQL; raises `httpx.HTTPError` for what a proxy answers in its place."""
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and ("data" in said or "errors" in said):
+        return said
+    raise httpx.HTTPStatusError("the answer is no GraphQL", request=answer.request, response=answer)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether it would be the same at the next attempt."""
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        return 400 <= status < 500 and status not in LATER
+    return isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.code == FORBIDDEN
 
 
 def _given(variables: Mapping[str, Any]) -> Mapping[str, Any]:

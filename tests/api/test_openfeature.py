@@ -49,6 +49,7 @@ async def test_flags_are_variations_and_asking_exposes(flags: OpenFeatureClient,
         (flags.get_string_details, "buttons:colour", "grey", "green"),
         (flags.get_integer_details, "buttons:columns", 1, 3),
         (flags.get_float_details, "buttons:ratio", 0.0, 0.5),
+        (flags.get_float_details, "buttons:columns", 0.0, 3.0),
         (flags.get_boolean_details, "buttons:rounded", False, True),
         (flags.get_object_details, "buttons", {}, PARAMETERS),
     ):
