@@ -22,7 +22,8 @@ _UNITS: Final = """
     SELECT subject_id, phase, policy_version, variation, context, multiple, counted FROM user_ab_tests
     WHERE tenant_id = $1 AND test_id = $2 AND subject_id = ANY($3::uuid[]) AND stale AND phase > 0"""
 
-# What somebody does after they withdrew from experiments counts no more.
+# What somebody does while they are withdrawn from experiments does not count, also if they agree again. When the test
+# was stopped is read here and not with the test, which may have been stopped since.
 # A value counts in whole millionths, as a number of six digits: what is added later in another order is the same.
 _DOINGS: Final = f"""
     SELECT u.subject_id, u.phase, s.slot,
@@ -34,15 +35,18 @@ _DOINGS: Final = f"""
                     FILTER (WHERE e.occurred_at < u.exposed_at), 0) AS sum_before
     FROM user_ab_tests u
     CROSS JOIN jsonb_to_recordset($4::jsonb) AS s (slot integer, types text[], hours float8, looks_back boolean)
+    CROSS JOIN LATERAL (
+        SELECT range_agg(tstzrange(c.recorded_at, c.until)) FILTER (WHERE NOT c.granted) AS times FROM (
+            SELECT granted, recorded_at, lead(recorded_at) OVER (ORDER BY recorded_at) AS until FROM consents
+            WHERE tenant_id = $1 AND subject_id = u.subject_id AND purpose = 'experiments') AS c) AS withdrawn
     JOIN user_behavior_events e ON e.subject_id = u.subject_id AND e.tenant_id = $1 AND e.type = ANY(s.types)
         AND e.quarantined_at IS NULL
         AND e.occurred_at >= u.exposed_at - CASE WHEN s.looks_back THEN interval '{BEFORE_DAYS} days'
                                             ELSE interval '0' END
         AND e.occurred_at < least(
-            u.exposed_at + s.hours * interval '1 hour', $5::timestamptz,
-            (SELECT CASE WHEN c.granted THEN NULL ELSE c.recorded_at END FROM consents c
-             WHERE c.tenant_id = $1 AND c.subject_id = u.subject_id AND c.purpose = 'experiments'
-             ORDER BY c.recorded_at DESC LIMIT 1))
+            u.exposed_at + s.hours * interval '1 hour',
+            (SELECT t.stopped_at FROM ab_tests t WHERE t.tenant_id = $1 AND t.test_id = $2))
+        AND (withdrawn.times @> e.occurred_at) IS NOT TRUE
     WHERE u.tenant_id = $1 AND u.test_id = $2 AND u.subject_id = ANY($3::uuid[]) AND u.stale AND u.phase > 0
     GROUP BY 1, 2, 3"""  # noqa: S608  # of a constant
 
@@ -166,8 +170,7 @@ async def _counted(tx: Transaction, test: Test, people: Sequence[SubjectId]) -> 
     units = await tx.rows(_UNITS, test.tenant, test.test_id, people)
     slots = slots_of(test.plan.metrics)
     written = orjson.dumps([_slot(place, slot) for place, slot in enumerate(slots)]).decode()
-    until: datetime | None = test.stopped_at
-    rows = await tx.rows(_DOINGS, test.tenant, test.test_id, people, written, until)
+    rows = await tx.rows(_DOINGS, test.tenant, test.test_id, people, written)
     doings: dict[tuple[Any, int], dict[int, Doings]] = {}
     for row in rows:
         found = doings.setdefault((row["subject_id"], row["phase"]), {})

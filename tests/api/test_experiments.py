@@ -31,7 +31,7 @@ from tests.api.experiment_room import (
     results,
     started,
 )
-from tests.api.graphql_room import CONSENT, LEARN, Graph, caller, consent
+from tests.api.graphql_room import CONSENT, Graph, caller, consent
 from tests.api.rest_room import RestRoom
 
 PEOPLE = 60
@@ -192,40 +192,6 @@ async def test_metrics_count_what_people_do_after_their_exposure(
     assert compared["sequential"]["low"] < compared["fixed"]["low"] < compared["fixed"]["high"]
     assert compared["holm"] >= compared["sequential"]["p"]
     assert live["decision"]["verdict"] == "NEEDS_MORE_DATA"
-
-
-async def test_what_is_done_while_withdrawn_does_not_count_after_agreeing_again(
-    admin: Graph, room: RestRoom, worker: dict[str, Any]
-) -> None:
-    experiment = await started(admin, weights=[0.001, 0.999])
-    names = await people(room, 6)
-    for name in names:
-        await expose(admin, name)
-        await convert(admin, name, "paid", 1.0)
-        await admin.ask(CONSENT, input=consent(name, granted=False, purposes=["EXPERIMENTS"]))
-        await convert(admin, name, "paid", 10.0)
-        await admin.ask(CONSENT, input=consent(name, granted=True, purposes=["EXPERIMENTS"]))
-        await convert(admin, name, "paid", 100.0)
-    await counted(worker)
-    [live] = await results(admin, experiment)
-    spent = next(metric for metric in live["metrics"] if metric["key"] == "spent")
-    assert {arm["value"] for arm in spent["arms"]} - {None} == {101.0}
-
-
-async def test_what_is_done_after_the_stop_does_not_count_whoever_counts_meanwhile(
-    admin: Graph, room: RestRoom, worker: dict[str, Any]
-) -> None:
-    experiment = await started(admin)
-    for name in await people(room, 6):
-        await expose(admin, name)
-    running = await room.services.experiments.test(room.tenant, TestId(UUID(experiment)))
-    await act(admin, "stop", experiment)
-    action = {"type": "template_used", "feature": "retro_1"}
-    for number in range(6):
-        await admin.ask(LEARN, input={"userId": f"person{number}", "actions": [action]})
-    store = worker["parts"].services.outcomes._store
-    assert await store.count_some(running, 100) == 6
-    assert not any(total for cell in await store.cells(running) for total in cell.sums)
 
 
 async def test_sums_kept_up_to_date_equal_sums_made_anew(admin: Graph, room: RestRoom, worker: dict[str, Any]) -> None:
