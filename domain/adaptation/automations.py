@@ -1,24 +1,23 @@
 """Choices that a person makes the same way again and again, which could be made for them.
 
-A choice is worth making if it is the majority for certain: the lower end of Wilson's 95 % interval of its share
-(Probable Inference, JASA 22, 1927) is at least one half. It is looked for wherever it comes up, and after each
+A choice is worth making if it is the majority for certain: the lower end of Wilson's 95 % interval of its share is at
+least one half. It is looked for wherever it comes up, and after each
 template, since a style often belongs to one; what already follows from the former is not offered again.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Final
 
 from domain.adaptation.acts import Act, Session
 from domain.adaptation.hysteresis import CHANGE_DAYS
 from domain.adaptation.model import Step
 from domain.ids import ItemId
+from domain.wilson import score_interval
 
 LEAST_TIMES: Final = 5
 LEAST_SHARE: Final = 0.5
-Z_95: Final = 1.959964
 MOST_CHOICES: Final = 500
 """The latest choices that are looked at."""
 
@@ -78,15 +77,6 @@ def habits_of(sessions: Sequence[Session]) -> list[Habit]:
     return sorted(habits, key=lambda habit: (-len(habit.acts), habit.step, habit.item_id, habit.after or ""))
 
 
-def wilson_lower(hits: int, trials: int) -> float:
-    """The lower end of Wilson's 95 % interval of a share; 0 without trials."""
-    if not trials:
-        return 0.0
-    share, z2 = hits / trials, Z_95 * Z_95
-    spread = Z_95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
-    return (share + z2 / (2 * trials) - spread) / (1 + z2 / trials)
-
-
 def _choices(session: Session, index: int) -> Iterator[_Choice]:
     template: ItemId | None = None
     for act in session.acts:
@@ -108,7 +98,7 @@ def _habit(choices: Sequence[_Choice], after: ItemId | None, overall: Sequence[_
     same = made[item_id]
     if len(same) < LEAST_TIMES or len({choice.act.day for choice in same}) < CHANGE_DAYS:
         return None
-    if wilson_lower(len(same), len(choices)) < LEAST_SHARE:
+    if score_interval(len(same), len(choices))[0] < LEAST_SHARE:
         return None
     base = sum(choice.act.item_id == item_id for choice in overall) / len(overall)
     return Habit(

@@ -110,8 +110,8 @@ def still_offered(common: CommonWays, catalog: CatalogSnapshot, at: datetime) ->
 class CommonMiner:
     """Takes the log person by person, then tells what is common.
 
-    Memory is bounded: at most `most_sessions` sessions of at most `LONGEST_SESSION` steps are held. Rows come in the
-    order of people's random ids, so the people who fit are a uniform sample.
+    Memory is bounded: nobody is taken any more once `most_sessions` sessions of at most `LONGEST_SESSION` steps, or as
+    many people, are held. Rows come in the order of people's random ids, so the people who fit are a uniform sample.
     """
 
     catalog: CatalogSnapshot
@@ -125,7 +125,7 @@ class CommonMiner:
     @property
     def full(self) -> bool:
         """Whether nothing more is looked at."""
-        return len(self._sessions) >= self.most_sessions
+        return max(len(self._sessions), len(self._uses)) >= self.most_sessions
 
     def add(self, rows: Sequence[TrainingRow]) -> None:
         """Take everything of one person, in order of time."""

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from domain.errors import ValidationFailed
 from domain.experiments.later import special, stats
+from domain.wilson import score_interval
 
 EXPECTED_CELL: Final = 5
 """Below it in any cell of the table, the normal approximation of a proportion is not to be trusted."""
@@ -150,10 +151,7 @@ def newcombe(control: Counts, treatment: Counts, alpha: float) -> Interval:
 
 def wilson(counts: Counts, alpha: float) -> Interval:
     """Wilson's score interval of a share."""
-    z = float(special.ndtri(1.0 - alpha / 2.0))
-    centre = (counts.x + z**2 / 2.0) / (counts.n + z**2)
-    half = z / (counts.n + z**2) * sqrt(counts.n * counts.rate * (1.0 - counts.rate) + z**2 / 4.0)
-    return Interval(centre - half, centre + half)
+    return Interval(*score_interval(counts.x, counts.n, float(special.ndtri(1.0 - alpha / 2.0))))
 
 
 def fisher(control: Counts, treatment: Counts) -> float:

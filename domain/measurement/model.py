@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import sqrt
 from typing import Final
+
+from domain.wilson import score_interval
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 365
 
 CLICK_WINDOW: Final = timedelta(days=1)
 """What is taken of a list later than this after it was shown does not count as taken of it."""
-
-_Z: Final = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution."""
-
 
 SCALES: Final = (5.0, 10.0, 100.0)
 """Scales of ratings; a rating is taken to be on the smallest that holds it."""
@@ -43,16 +40,11 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The ends of Wilson's 95 % score interval of the rate (JASA 1927); None without trials.
+        """The ends of Wilson's 95 % score interval of the rate; None without trials.
 
         It takes trials for independent of each other, which places of one list are not quite.
         """
-        if self.rate is None:
-            return None
-        spread = _Z * _Z / self.trials
-        centre = (self.rate + spread / 2) / (1 + spread)
-        half = _Z * sqrt(self.rate * (1 - self.rate) / self.trials + spread / (4 * self.trials)) / (1 + spread)
-        return max(0.0, min(centre - half, self.rate)), min(1.0, max(centre + half, self.rate))
+        return score_interval(self.hits, self.trials) if self.trials else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,22 @@
 """Shares and their intervals."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.measurement.model import Satisfaction, Share
+from domain.wilson import score_interval
 
 
 def test_the_interval_is_wilsons() -> None:
     lower, upper = Share(1, 10).interval or (0, 0)
     assert (round(lower, 4), round(upper, 4)) == (0.0179, 0.4042)
+
+
+def test_its_ends_are_the_published_ones() -> None:
+    # Agresti and Coull, The American Statistician 52(2), 1998: 0 of 10 and 10 of 10 give 0 to .2775 and .7225 to 1.
+    assert score_interval(0, 10) == (0.0, pytest.approx(0.2775, abs=5e-5))
+    assert score_interval(10, 10) == (pytest.approx(0.7225, abs=5e-5), 1.0)
 
 
 def test_without_trials_nothing_is_said() -> None:

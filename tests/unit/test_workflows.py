@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.adaptation.acts import Act, LoggedAct, Session, acts_of, sessions_of
-from domain.adaptation.automations import habits_of, wilson_lower
+from domain.adaptation.automations import habits_of
 from domain.adaptation.optimization import OptimizationKind, OptimizationSource
 from domain.adaptation.routines import LIMITS, LONGEST_SESSION, MOST_SESSIONS, routines_of
 from domain.adaptation.sequences import MiningLimits, mine
@@ -151,13 +151,6 @@ def test_a_bare_majority_is_no_habit(others: int) -> None:
     assert habits_of(sessions(*days, *mixed)) == []
 
 
-def test_wilsons_interval_is_the_published_one() -> None:
-    # Agresti and Coull, The American Statistician 52(2), 1998: 0 of 10 and 10 of 10 give 0 to .2775 and .7225 to 1.
-    assert wilson_lower(0, 10) == pytest.approx(0, abs=1e-12)
-    assert wilson_lower(10, 10) == pytest.approx(0.7225, abs=5e-5)
-    assert wilson_lower(0, 0) == 0
-
-
 def rows(person: int, *days: Sequence[str]) -> list[TrainingRow]:
     subject = SubjectId(UUID(int=person))
     return [
@@ -211,6 +204,14 @@ def test_mining_many_people_stays_within_its_bounds() -> None:
     found = miner.found(NOON)
     assert people == 1000 / SESSIONS_EACH
     assert all(way.people == people for way in found.ways)
+
+
+def test_people_without_a_session_of_two_steps_fill_it_as_well() -> None:
+    miner = CommonMiner(catalog(), most_sessions=10)
+    for person in range(10):
+        assert not miner.full
+        miner.add(rows(person, ["tool1"]))
+    assert miner.full
 
 
 WAY = CommonWay(("a", "b", "c"), 30, 70, 0.3, 0.6, 2.0, NOON)
