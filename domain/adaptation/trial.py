@@ -45,7 +45,8 @@ def wrong_setting(name: str, value: Any) -> str | None:
 def tried(settings: UiSettings, steering: Steering) -> UiSettings:
     """The settings with those of a person's variations.
 
-    A setting that the person stated is left alone and counts as not shown, and so is a density that the device has not.
+    A setting that the person stated is left alone and counts as not shown. A density that the device has not is left
+    alone as well, and counts as shown: were it not, the arms would differ in who is counted.
     """
     changed: dict[str, Any] = {}
     for name, choice in _CHOICES.items():

@@ -26,7 +26,7 @@ class ArmOutcome:
     """What one arm earned.
 
     Attributes:
-        exposures: units that were shown it and whose time to act is over.
+        exposures: units that were shown it, those among them whose time to act is not over included.
         total: the sum of what they earned; of a rate, how many of them did it.
         squares: the sum of the squares; of a rate it is `total`.
     """

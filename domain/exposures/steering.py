@@ -1,6 +1,6 @@
 """What experiments change for one person in one area of the service, and which of them that person was shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from domain.experiments.model import Test
@@ -30,18 +30,6 @@ class Steering:
         shown = next((one for one in changing if one.has_variation), changing[0])
         self._shown.setdefault(shown.test.key, shown)
         return shown.parameters.get(name)
-
-    def named(self, accepts: Callable[[str], bool]) -> dict[str, Any]:
-        """Every parameter whose name `accepts`, with its value for the person; without those that stay as usual."""
-        names = {
-            name
-            for one in self._assigned
-            for variation in one.test.plan.variations
-            for name in variation.parameters
-            if accepts(name)
-        }
-        found = {name: self.get(name) for name in sorted(names)}
-        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def shown(self) -> list[Assigned]:

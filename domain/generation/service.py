@@ -251,7 +251,7 @@ class GenerationService:
         return Known(
             observations=observations_of(own.sealed, key),
             wishes=wishes,
-            segment=pools.get(own.segment or EVERYBODY, {}) if own.segment else {},
+            segment={} if own.segment is None else pools.get(own.segment, {}),
             everybody=pools.get(EVERYBODY, {}),
         )
 

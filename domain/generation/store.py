@@ -33,10 +33,10 @@ _WRITE = """
         parameters_sealed = excluded.parameters_sealed, created_at = excluded.created_at"""
 
 _LATEST = """
-    SELECT person.subject_id, latest.parameters_sealed, latest.created_at
+    SELECT person.subject_id, latest.parameters_sealed
     FROM unnest($2::uuid[]) AS person (subject_id)
     CROSS JOIN LATERAL (
-        SELECT g.parameters_sealed, g.created_at FROM video_generation_tracking g
+        SELECT g.parameters_sealed FROM video_generation_tracking g
         WHERE g.subject_id = person.subject_id AND g.tenant_id = $1 AND g.parameters_sealed IS NOT NULL
         ORDER BY g.created_at DESC, g.generation_id
         LIMIT $3

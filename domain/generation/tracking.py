@@ -26,7 +26,7 @@ from domain.profiles.series import OUTCOME, REPORT, REVISION, SERIES
 MAX_REPORTS: Final = 16
 NEUTRAL_RATING: Final = 3.0
 
-_FACETS: Final = {"visual_style": "visual_style", "duration_seconds": "duration_seconds"}
+_FACETS: Final = frozenset({"visual_style", "duration_seconds"})
 _ATTRIBUTES: Final = {
     name: name for name in ("aspect_ratio", "resolution", "pace", "music", "voice", "transitions", "captions")
 } | {"colour_palette": "colour"}
@@ -191,7 +191,7 @@ def _facets(tracked: Tracked, told: Told) -> dict[str, Any]:
         return {}
     parameters = tracked.parameters
     attributes = {_ATTRIBUTES[name]: value for name, value in parameters.items() if name in _ATTRIBUTES}
-    found: dict[str, Any] = {_FACETS[name]: value for name, value in parameters.items() if name in _FACETS}
+    found: dict[str, Any] = {name: value for name, value in parameters.items() if name in _FACETS}
     if attributes or tracked.attributes:
         found["attributes"] = {**tracked.attributes, **attributes}
     if found and tracked.context.device:

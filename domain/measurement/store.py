@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.behavior.model import TAKEN as SUCCESSFUL
-from domain.behavior.model import ExploredPlace, TrainingRow
+from domain.behavior.model import TAKEN, ExploredPlace, TrainingRow
 from domain.behavior.served import TakenList
 from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.measurement.model import CLICK_WINDOW, Engagement, PersonalMetrics, Satisfaction, Shown
 from domain.storage.postgres import Database, Isolation
 
-TAKEN: Final = ["clicked", "used", "liked"]
+SUCCESSES: Final = [action.value for action in TAKEN]
 
 # A place counts once, however often its item is clicked; what nobody says the list of is no list's.
 _OF_PERSON: Final = """
@@ -60,7 +59,7 @@ class PostgresMeasurementStore:
     async def of_person(self, tenant: TenantId, subject: SubjectId, since: datetime, now: datetime) -> PersonalMetrics:
         """What one person's rows since a moment say."""
         async with self._database.transaction(tenant, (subject,)) as tx:
-            row = await tx.row(_OF_PERSON, tenant, subject, since, now, CLICK_WINDOW, TAKEN)
+            row = await tx.row(_OF_PERSON, tenant, subject, since, now, CLICK_WINDOW, SUCCESSES)
         assert row is not None  # noqa: S101  # aggregates always answer with a row
         return PersonalMetrics(
             days=(now - since).days,
@@ -72,8 +71,6 @@ class PostgresMeasurementStore:
 
 ATTRIBUTION: Final = timedelta(minutes=30)
 """What is done with a list within this time is put down to it."""
-
-SUCCESSES: Final = [action.value for action in SUCCESSFUL]
 
 # A snapshot for training: rows of whoever agreed to it, which row-level security sees to.
 _TRAINING_ROWS = """

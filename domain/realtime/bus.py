@@ -11,7 +11,7 @@ import structlog
 
 from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId
-from domain.realtime.backoff import Backoff
+from domain.realtime.backoff import LONGEST_SECONDS, Backoff
 from domain.realtime.buffer import CAPACITY, Waiting
 from domain.realtime.catchup import CatchUp, Page, ReplayWindow, VersionSource
 from domain.realtime.feed import Feed, Receiver, TenantFeed
@@ -19,8 +19,6 @@ from domain.realtime.metrics import RealtimeMetrics
 from domain.realtime.model import Cursor, ResyncRequired, SubjectTopic, TenantTopic, Update
 from domain.realtime.multiplexer import Link, Multiplexer
 from domain.realtime.subscription import BodyOpener, Subscription, TenantSubscription, opened
-
-LONGEST_PAUSE_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +45,7 @@ class Bus:
         opener: BodyOpener,
         metrics: RealtimeMetrics,
         capacity: int = CAPACITY,
-        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+        longest_pause_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._window = window
         self._opener = opener
