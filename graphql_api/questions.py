@@ -25,7 +25,7 @@ class TrendingItem:
     people: float = strawberry.field(
         description="How many took to it lately, earlier ones counting less; in steps of five, and never fewer."
     )
-    lift: float = strawberry.field(description="How many times what is usual for it.")
+    lift: float = strawberry.field(description="How many times what is usual for it, in coarse steps.")
 
     @strawberry.field(description="The whole catalogue item; null if it was removed meanwhile.")
     async def item(self, info: Info) -> CatalogItemNode | None:

@@ -29,7 +29,9 @@ class Segment:
 
     segment: int = strawberry.field(description="Its number under this version of the model.")
     label: str = strawberry.field(description="What is most typical of it; empty if it is too small to say.")
-    people: int | None = strawberry.field(description="Of those the model was trained on; null for fewer than five.")
+    people: int | None = strawberry.field(
+        description="Of those the model was trained on, in steps of five; null for fewer."
+    )
     item_ids: list[str] = strawberry.field(description="Items typical of it, each of at least five of its people.")
     tags: list[str] = strawberry.field(description="Tags and categories typical of it, the most typical first.")
 

@@ -29,7 +29,7 @@ class WorkflowEvidence:
 
     times_seen: int = strawberry.field(description="How often it was done.")
     sessions: int = strawberry.field(description="In how many sessions; for a feature, by how many people.")
-    people: int = strawberry.field(description="By how many people: 1 for the person's own, else five or more.")
+    people: int = strawberry.field(description="By how many people: 1 for the person's own, else in steps of five.")
     last_seen_at: datetime = strawberry.field(description="When it was done last; the day, where others did it.")
 
 

@@ -2,7 +2,7 @@
 
 Mined off the request path from the log of those who agreed to training, without names, payloads or free text: steps
 come from the open vocabulary and the catalogue alone, and sensitive items are left out. A row that fewer than
-`LEAST_PEOPLE` people stand behind is never made (k-anonymity: Sweeney, 2002).
+`FEWEST_PEOPLE` people stand behind is never made (k-anonymity: Sweeney, 2002).
 """
 
 from collections import Counter, defaultdict
@@ -18,13 +18,13 @@ from domain.adaptation.routines import LEAST_LIFT, varied
 from domain.adaptation.sequences import MiningLimits, Pattern, mine
 from domain.behavior.model import TrainingRow
 from domain.catalog.snapshot import CatalogSnapshot
+from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import ItemId
 
-LEAST_PEOPLE: Final = 5
 LEAST_SHARE: Final = 0.01
 """Of all people, or a sequence is not common."""
 
-LIMITS: Final = MiningLimits(min_support=LEAST_PEOPLE, max_length=4, max_gap=1, max_patterns=300)
+LIMITS: Final = MiningLimits(min_support=FEWEST_PEOPLE, max_length=4, max_gap=1, max_patterns=300)
 LEAST_CONFIDENCE: Final = 0.2
 MOST_WAYS: Final = 50
 MOST_SESSIONS: Final = 20_000
@@ -46,7 +46,7 @@ class CommonWay:
         support: their share of all people.
         confidence: of the sessions with its first step, the share that went on with the others.
         lift: how many times more often than by chance the others followed.
-        last_seen_at: the day, at midnight UTC.
+        last_seen_at: the latest day since which five people did it, at midnight UTC.
     """
 
     steps: Steps
@@ -69,7 +69,7 @@ class Companion:
         confidence: of those who take the step, the share that uses the feature.
         share: of everybody, the share that uses it.
         kept: of those who tried it, the share that used it on three days or more.
-        last_seen_at: when it was used last by anybody: the day, at midnight UTC.
+        last_seen_at: the latest day since which five people used it, at midnight UTC.
     """
 
     step: Step
@@ -120,7 +120,7 @@ class CommonMiner:
     _days: list[datetime] = field(default_factory=list)
     _people: list[int] = field(default_factory=list)
     _uses: list[dict[Step, int]] = field(default_factory=list)
-    _last_used: dict[Step, datetime] = field(default_factory=dict)
+    _last_used: defaultdict[Step, list[datetime]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def full(self) -> bool:
@@ -136,7 +136,8 @@ class CommonMiner:
         days: defaultdict[Step, set[date]] = defaultdict(set)
         for step, at in steps:
             days[step].add(at.date())
-            self._last_used[step] = max(_midnight(at), self._last_used.get(step, _midnight(at)))
+        for step, at in dict(steps).items():
+            self._last_used[step] = _latest([*self._last_used[step], _midnight(at)])
         common = sorted(days, key=lambda step: (-len(days[step]), step))[:MOST_FEATURES_EACH]
         self._uses.append({step: len(days[step]) for step in common})
         for at, session in _sessions(steps)[-SESSIONS_EACH:]:
@@ -145,7 +146,7 @@ class CommonMiner:
             self._people.append(person)
 
     def found(self, mined_at: datetime) -> CommonWays:
-        """What is common to at least `LEAST_PEOPLE` people."""
+        """What is common to at least `FEWEST_PEOPLE` people."""
         return CommonWays(tuple(self._ways()), tuple(self._companions()), len(self._uses), mined_at)
 
     def _step(self, row: TrainingRow) -> Step | None:
@@ -155,7 +156,7 @@ class CommonMiner:
         return step_of(row.type, row.item_id, self.catalog.kind_of(place))
 
     def _ways(self) -> list[CommonWay]:
-        least = max(LEAST_PEOPLE, round(LEAST_SHARE * len(self._uses)))
+        least = max(FEWEST_PEOPLE, round(LEAST_SHARE * len(self._uses)))
         limits = MiningLimits(least, LIMITS.max_length, LIMITS.max_gap, LIMITS.max_patterns)
         patterns = [p for p in mine(self._sessions, limits, self._people) if _is_way(p)]
         patterns.sort(key=lambda p: (-p.support * (len(p.steps) - 1) * p.confidence, p.steps))
@@ -169,8 +170,16 @@ class CommonMiner:
             support=pattern.support / len(self._uses),
             confidence=pattern.confidence,
             lift=pattern.lift,
-            last_seen_at=max(self._days[index] for index in pattern.sequences),
+            last_seen_at=self._since(pattern),
         )
+
+    def _since(self, pattern: Pattern) -> datetime:
+        """The latest day since which enough people follow a pattern; that of a single one would tell of them."""
+        latest: dict[int, datetime] = {}
+        for index in pattern.sequences:
+            person, day = self._people[index], self._days[index]
+            latest[person] = max(day, latest.get(person, day))
+        return _latest(latest.values())[-1]
 
     def _companions(self) -> list[Companion]:
         people = Counter(step for uses in self._uses for step in uses)
@@ -181,7 +190,7 @@ class CommonMiner:
         found: defaultdict[Step, list[Companion]] = defaultdict(list)
         for (step, other), count in both.items():
             feature = _feature(other)
-            if feature is not None and count >= LEAST_PEOPLE:
+            if feature is not None and count >= FEWEST_PEOPLE:
                 companion = Companion(
                     step=step,
                     feature=feature,
@@ -190,7 +199,7 @@ class CommonMiner:
                     share=people[other] / len(self._uses),
                     # Laplace's rule of succession: few who tried it do not make it look certain.
                     kept=(kept[other] + 1) / (people[other] + 2),
-                    last_seen_at=self._last_used[other],
+                    last_seen_at=self._last_used[other][-1],
                 )
                 found[step].append(companion)
         return [companion for step in sorted(found) for companion in _best(found[step])]
@@ -223,6 +232,11 @@ def _sessions(steps: Sequence[tuple[Step, datetime]]) -> list[tuple[datetime, St
             taken.append(step)
         found[-1] = (at, taken)
     return [(at, tuple(taken[-LONGEST_SESSION:])) for at, taken in found if len(taken) > 1]
+
+
+def _latest(days: Iterable[datetime]) -> list[datetime]:
+    """The latest days of so many people as something is told of, the latest first."""
+    return sorted(days, reverse=True)[:FEWEST_PEOPLE]
 
 
 def _midnight(at: datetime) -> datetime:

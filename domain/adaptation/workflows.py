@@ -13,7 +13,8 @@ from domain.adaptation.automations import Habit, habits_of
 from domain.adaptation.model import Step, Steps
 from domain.adaptation.optimization import Optimization, OptimizationKind, OptimizationSource, WorkflowEvidence
 from domain.adaptation.routines import Routine, is_part, routines_of
-from domain.adaptation.shared_ways import CommonWay, CommonWays, Companion
+from domain.adaptation.shared_ways import SESSIONS_EACH, CommonWay, CommonWays, Companion
+from domain.disclosure import FEWEST_PEOPLE, in_steps, multiple_in_steps, share_in_steps
 from domain.ids import ItemId
 
 MOST_OF_A_KIND: Final = 5
@@ -112,11 +113,11 @@ def _common(way: CommonWay) -> Optimization:
         source=OptimizationSource.COMMON,
         steps=way.steps,
         item_id=None,
-        support=way.support,
-        confidence=way.confidence,
-        lift=way.lift,
+        support=share_in_steps(way.people, way.people / way.support),
+        confidence=round(way.confidence, 1),
+        lift=multiple_in_steps(way.lift),
         steps_saved=float(len(way.steps) - 1),
-        evidence=WorkflowEvidence(way.sessions, way.sessions, way.people, way.last_seen_at),
+        evidence=_told(way.sessions, way.people, way.last_seen_at),
     )
 
 
@@ -132,14 +133,14 @@ def _missed(common: CommonWays, taken: Collection[Step]) -> list[Optimization]:
             speaking.setdefault(companion.feature, []).append(companion)
     promise = {feature: _promise(companions, taken) for feature, companions in speaking.items()}
     ranked = sorted(speaking, key=lambda feature: (-promise[feature], feature))
-    return [_feature(feature, speaking[feature]) for feature in ranked]
+    return [_feature(feature, speaking[feature], common.people) for feature in ranked]
 
 
 def _promise(companions: Sequence[Companion], taken: Collection[Step]) -> float:
     return sum(c.confidence - c.share for c in companions) / len(taken) * companions[0].kept
 
 
-def _feature(feature: ItemId, companions: Sequence[Companion]) -> Optimization:
+def _feature(feature: ItemId, companions: Sequence[Companion], of_people: int) -> Optimization:
     best = max(companions, key=lambda companion: (companion.confidence, companion.step))
     return Optimization(
         optimization_id=optimization_id(OptimizationKind.FEATURE, (), feature),
@@ -147,9 +148,16 @@ def _feature(feature: ItemId, companions: Sequence[Companion]) -> Optimization:
         source=OptimizationSource.COMMON,
         steps=(best.step,),
         item_id=feature,
-        support=best.share,
-        confidence=best.confidence,
-        lift=best.confidence / best.share,
+        support=share_in_steps(best.share * of_people, of_people),
+        confidence=share_in_steps(best.people, best.people / best.confidence),
+        lift=multiple_in_steps(best.confidence / best.share),
         steps_saved=0.0,
-        evidence=WorkflowEvidence(best.people, best.people, best.people, best.last_seen_at),
+        evidence=_told(best.people, best.people, best.last_seen_at),
     )
+
+
+def _told(times: int, people: int, last_seen_at: datetime) -> WorkflowEvidence:
+    """What many did, in steps that one of them, with all their sessions, does not climb alone."""
+    step = FEWEST_PEOPLE * SESSIONS_EACH
+    told = max(in_steps(people), times - times % step)
+    return WorkflowEvidence(told, told, in_steps(people), last_seen_at)

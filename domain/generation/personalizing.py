@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from domain.disclosure import in_steps
 from domain.generation.model import (
     Context,
     GenerationParameters,
@@ -23,7 +24,7 @@ from domain.generation.parameters import (
     default_of,
     usable,
 )
-from domain.generation.pooling import PEOPLE, Pool, Pools
+from domain.generation.pooling import Pool, Pools
 from domain.generation.posterior import Level, Vote, believe
 from domain.generation.stated import NO_WISHES, Wishes
 
@@ -157,4 +158,4 @@ def _level(source: ParameterSource, parameter: Parameter, pool: Pool) -> Level:
     values = [(usable({parameter.name: entry.value}).get(parameter.name), entry) for entry in pool.entries]
     votes = [Vote(value, entry.weight) for value, entry in values if value is not None]
     people = max((entry.people for entry in pool.entries), default=0)
-    return Level(source, votes, POOL_PRIOR, people - people % PEOPLE)
+    return Level(source, votes, POOL_PRIOR, in_steps(people) if people else 0)

@@ -14,12 +14,10 @@ from itertools import product
 from math import fsum
 from typing import Final
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.generation.model import OTHER, Context, Observation
 from domain.generation.parameters import PARAMETERS, Parameter, Quantity, Value
 from domain.generation.posterior import huber_location
-
-PEOPLE: Final = 5
-"""How many different people stand behind whatever is kept."""
 
 OUTERMOST: Final = 0.1
 """The part of the people on either side whose numbers are drawn in."""
@@ -31,7 +29,7 @@ class PoolEntry:
 
     Attributes:
         weight: votes for it; one person has one vote for all values together.
-        people: how many different people, at least `PEOPLE`.
+        people: how many different people, at least `FEWEST_PEOPLE`.
     """
 
     value: Value
@@ -107,14 +105,14 @@ def _pool(parameter: Parameter, votes: Sequence[Mapping[Value, float]]) -> Pool:
     entries = [
         PoolEntry(value, round(fsum(sorted(parts)), 3), len(parts))
         for value, parts in sorted(by_value.items(), key=lambda entry: str(entry[0]))
-        if len(parts) >= PEOPLE
+        if len(parts) >= FEWEST_PEOPLE
     ]
     return Pool(tuple(entries))
 
 
 def _of_numbers(parameter: Quantity, votes: Sequence[tuple[float, float]]) -> Pool:
     """The winsorized mean of the people's middles; whoever is further from it than the tolerance lends no weight."""
-    if len(votes) < PEOPLE:
+    if len(votes) < FEWEST_PEOPLE:
         return Pool(())
     scaled = [(parameter.scaled(value), weight) for value, weight in votes]
     cut = max(1, int(len(scaled) * OUTERMOST))

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import ItemId
 
 COUNTED_AGAIN: Final = timedelta(days=30)
@@ -31,9 +32,8 @@ TOGETHER: Final = timedelta(days=7)
 PARTNERS: Final = 10
 """With so many of a person's latest items a new one is paired, so that a busy person weighs no more than others."""
 
-PEOPLE: Final = 5
-ENOUGH: Final = 4.5
-"""The faded count from which interest is told of, so that it never tells of fewer than `PEOPLE` people."""
+ENOUGH: Final = FEWEST_PEOPLE - 0.5
+"""The faded count from which interest is told of, so that it never tells of fewer than `FEWEST_PEOPLE` people."""
 
 MIN_WEIGHT: Final = 0.5
 """Events whose type weighs less, such as a view, do not say that somebody took to an item."""

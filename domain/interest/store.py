@@ -19,6 +19,7 @@ from domain.ids import EventId, ItemId, SubjectId, TenantId
 from domain.interest.model import (
     COUNTED_AGAIN,
     CURRENT,
+    ENOUGH,
     HALF_LIVES,
     MIN_WEIGHT,
     PARTNERS,
@@ -113,7 +114,10 @@ _SWEEP_ITEMS = "DELETE FROM item_interest WHERE tenant_id = $1 AND touched_at < 
 _SWEEP_PAIRS = "DELETE FROM item_pairs WHERE tenant_id = $1 AND touched_at < $2"
 
 _ITEMS = "SELECT item_id, day, week, month, touched_at FROM item_interest WHERE tenant_id = $1 AND month >= $2"
-_PAIRS = "SELECT item_id, other_id, people, touched_at FROM item_pairs WHERE tenant_id = $1 AND people >= 4.5"
+# A number in the text, not a parameter: the partial index serves no other.
+_PAIRS = f"""
+    SELECT item_id, other_id, people, touched_at FROM item_pairs
+    WHERE tenant_id = $1 AND people >= {ENOUGH}"""  # noqa: S608  # of constants
 
 Taken = Sequence[tuple[SubjectId, ItemId]]
 

@@ -1,12 +1,18 @@
-"""What came of personalization in this process, for everybody together: counted as it is stored, told to Prometheus."""
+"""What came of personalization in this process, for everybody together: counted as it is stored, told to Prometheus.
 
-from collections.abc import Sequence
+A scrape tells what was counted of several people at once: if each act were told by itself, the difference of two
+scrapes would be what one person did, and of ratings even what they said.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter
 
-from domain.behavior.model import TAKEN, Backlog
+from domain.behavior.model import TAKEN, Backlog, Feedback
 from domain.behavior.service import Appended, BehaviorStore, Report
+from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import SubjectId, TenantId
 from domain.measurement.model import scaled_rating
 
@@ -39,6 +45,25 @@ class OutcomeMetrics:
         )
 
 
+class Crowd:
+    """Holds what is to be counted until enough different people stand behind it, and then counts all of it at once."""
+
+    def __init__(self) -> None:
+        self._people: set[SubjectId] = set()
+        self._held: defaultdict[Counter, float] = defaultdict(float)
+
+    def add(self, subject: SubjectId, counts: Iterable[tuple[Counter, float]]) -> None:
+        """Count what a person did at once, together with what others do."""
+        for counter, amount in counts:
+            self._people.add(subject)
+            self._held[counter] += amount
+        if len(self._people) >= FEWEST_PEOPLE:
+            for held, total in self._held.items():
+                held.inc(total)
+            self._people.clear()
+            self._held.clear()
+
+
 class Placed(Protocol):
     """A list that was served."""
 
@@ -65,11 +90,12 @@ class CountedExposures(Generic[Exposed]):
     def __init__(self, store: Exposures[Exposed], metrics: OutcomeMetrics) -> None:
         self._store = store
         self._metrics = metrics
+        self._crowd = Crowd()
 
     async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposed) -> None:
         """Keep what was served."""
         await self._store.note(tenant, subject, exposure)
-        self._metrics.shown.inc(len(exposure.items))
+        self._crowd.add(subject, [(self._metrics.shown, len(exposure.items))])
 
 
 class CountedLog:
@@ -78,24 +104,31 @@ class CountedLog:
     def __init__(self, store: BehaviorStore, metrics: OutcomeMetrics) -> None:
         self._store = store
         self._metrics = metrics
+        self._acts, self._sayings = Crowd(), Crowd()
 
     async def append(self, tenant: TenantId, subject: SubjectId, report: Report) -> Appended:
         """Add a report. Raises `ConsentRequired`."""
         appended = await self._store.append(tenant, subject, report)
         if appended.accepted == len(report.events):
-            self._count(report)
+            self._count(subject, report)
         return appended
 
     async def backlog(self) -> Backlog:
         """What waits to be learned from."""
         return await self._store.backlog()
 
-    def _count(self, report: Report) -> None:
+    def _count(self, subject: SubjectId, report: Report) -> None:
+        self._acts.add(subject, self._taken(report))
+        for said in report.feedback:
+            self._sayings.add(subject, self._said(said.feedback))
+
+    def _taken(self, report: Report) -> Iterator[tuple[Counter, float]]:
         for interaction in report.interactions.values():
             if interaction.recommendation_id is not None and interaction.action in TAKEN:
-                self._metrics.taken.labels(interaction.action.value).inc()
-        for said in report.feedback:
-            self._metrics.feedback.labels(said.feedback.sentiment.value).inc()
-            if said.feedback.rating is not None and said.feedback.rating >= 0:
-                self._metrics.rated.inc()
-                self._metrics.ratings.inc(scaled_rating(said.feedback.rating))
+                yield self._metrics.taken.labels(interaction.action.value), 1.0
+
+    def _said(self, feedback: Feedback) -> Iterator[tuple[Counter, float]]:
+        yield self._metrics.feedback.labels(feedback.sentiment.value), 1.0
+        if feedback.rating is not None and feedback.rating >= 0:
+            yield self._metrics.rated, 1.0
+            yield self._metrics.ratings, scaled_rating(feedback.rating)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.errors import ValidationFailed
 from domain.experiments.corrections import benjamini_hochberg, holm
 from domain.experiments.effects import Interval
@@ -28,9 +29,6 @@ from domain.outcomes.needing import still_needed
 from domain.outcomes.splits import within_splits
 
 ENGINE_VERSION: Final = "2"
-
-LEAST_TOLD: Final = 5
-"""No figure is told of fewer people."""
 
 SECONDS_A_DAY: Final = 86_400.0
 
@@ -98,7 +96,9 @@ def _metric(inputs: Inputs, cells: Sequence[Cell | None], place: int) -> _Measur
     units = [0 if cell is None else cell.units for cell in cells]
     nothing: dict[str, list[float | None]] = {"holm": [], "bh": []}
     if metric.kind is MetricKind.QUANTILE:
-        found = [inputs.quantiles.get((place, arm)) if units[arm] >= LEAST_TOLD else None for arm in range(len(cells))]
+        found = [
+            inputs.quantiles.get((place, arm)) if units[arm] >= FEWEST_PEOPLE else None for arm in range(len(cells))
+        ]
         pairs = [_compared_quantiles(metric, found[0], one, inputs) for one in found[1:]]
         return _Measured(metric, [None if one is None else one.q for one in found], units, pairs, nothing)
     arms = [_arm(cell, place) for cell in cells]
@@ -119,7 +119,7 @@ def _metric(inputs: Inputs, cells: Sequence[Cell | None], place: int) -> _Measur
 def _arm(cell: Cell | None, place: int) -> Arm | None:
     """A metric of an arm; None with so few people that it could tell of one of them."""
     try:
-        return None if cell is None or cell.units < LEAST_TOLD else arm_of(cell, place)
+        return None if cell is None or cell.units < FEWEST_PEOPLE else arm_of(cell, place)
     except ValidationFailed:
         return None
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import ItemId
 from domain.models.factor_model import FactorModel
 from domain.recommendations.blending import SEGMENT, TREND, Scorer, Scores
@@ -126,7 +127,7 @@ class Explainer:
             yield tuple(self._model.item_ids[row] for row in rows[positive].tolist())
 
     def _shared(self, rows: NDArray[np.int64], scores: Scores) -> list[list[Reason]]:
-        """The parts of what others do: of a segment, lately, and ever."""
+        """The parts of what others do, where enough of them did it: of a segment, lately, and ever."""
         reasons: list[list[Reason]] = [[] for _ in rows]
         known = np.flatnonzero(rows >= 0)
         segment, trend = (scores.gains(source, rows[known]) for source in (SEGMENT, TREND))
@@ -134,11 +135,17 @@ class Explainer:
         for place, row, favoured, rising, liked in zip(
             known.tolist(), rows[known].tolist(), segment.tolist(), trend.tolist(), popular.tolist(), strict=True
         ):
-            if favoured > 0:
+            if favoured > 0 and self._favourite(scores, row):
                 reasons[place].append(Reason(ReasonCode.SEGMENT_FAVOURITE, favoured))
-            if (gain := max(rising, 0.0) + max(liked, 0.0)) > 0:
+            if (gain := max(rising, 0.0) + max(liked, 0.0)) > 0 and self._model.popularity[row] >= FEWEST_PEOPLE:
                 reasons[place].append(Reason(ReasonCode.TRENDING if self._trending[row] else ReasonCode.POPULAR, gain))
         return reasons
+
+    def _favourite(self, scores: Scores, row: int) -> bool:
+        segments, mine = self._model.segments, scores.segment
+        if segments is None or mine is None:
+            return False
+        return bool(segments.favourites[mine.segment, row] >= FEWEST_PEOPLE)
 
 
 def _wanted(preferred: Preferred) -> Iterator[Reason]:

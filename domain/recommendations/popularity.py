@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.interest.model import ENOUGH
+
 TREND_LIFT: Final = 1.5
 """An item trends when its share of recent interest is this many times its share of all interest."""
-TREND_PEOPLE: Final = 3.0
-"""Fewer people than this, faded by time, are no trend."""
 
 
 def log_popularity(popularity: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,4 +35,4 @@ def trending(popularity: NDArray[np.float32], trend: NDArray[np.float32]) -> NDA
     if everyone == 0.0 or recently == 0.0:
         return np.zeros(len(popularity), dtype=np.bool_)
     lifted: NDArray[np.bool_] = trend / recently > TREND_LIFT * popularity / everyone
-    return lifted & (trend >= TREND_PEOPLE)
+    return lifted & (trend >= ENOUGH)

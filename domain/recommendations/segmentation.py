@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from domain.behavior.vocabulary import event_type
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
+from domain.disclosure import FEWEST_PEOPLE, hidden_cells, in_steps
 from domain.errors import Unavailable
 from domain.ids import ItemId, ModelVersion, SubjectId, TenantId, UserId
 from domain.models.model import LoadedModel
@@ -25,9 +26,6 @@ from domain.privacy.model import Subject
 from domain.recommendations.factors import FoldIn, confidence, observe
 from domain.recommendations.model import HistoryEntry
 from domain.recommendations.page import PastAction
-
-FEWEST_PEOPLE: Final = 5
-"""A count of fewer people is not told."""
 
 TYPICAL: Final = 5
 HISTORY: Final = 1000
@@ -53,7 +51,7 @@ class SegmentSummary:
     Attributes:
         segment: its number under this version of the model.
         label: its most typical tags or category, or item; empty if nothing is typical of enough people.
-        people: how many of those that the model was trained on; None if fewer than five.
+        people: how many of those that the model was trained on, in steps of five; None for fewer.
         items: what is most typical of it, each taken to by at least five of its people.
         tags: tags and categories that it takes to more than others do, the most typical first.
     """
@@ -225,25 +223,10 @@ def _summaries(loaded: LoadedModel, catalog: CatalogSnapshot) -> Iterable[Segmen
         yield SegmentSummary(
             segment=number,
             label=(" & ".join(tags[:2]) or title) if told else "",
-            people=people if told else None,
+            people=in_steps(people) if told else None,
             items=items if told else (),
             tags=tags if told else (),
         )
-
-
-def hidden_cells(sizes: Sequence[int]) -> frozenset[int]:
-    """The cells of a table that are not told, so that nobody finds a small one by taking the others from a known sum.
-
-    Those under five people; and, if there are any, the smallest others until at least two are hidden that hold at
-    least five people together (complementary suppression: Willenborg and de Waal, 2001).
-    """
-    hidden = {place for place, size in enumerate(sizes) if size < FEWEST_PEOPLE}
-    others = sorted(set(range(len(sizes))) - hidden, key=lambda place: sizes[place])
-    for place in others if hidden else ():
-        if len(hidden) > 1 and sum(sizes[one] for one in hidden) >= FEWEST_PEOPLE:
-            break
-        hidden.add(place)
-    return frozenset(hidden)
 
 
 def _facets(

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
+from domain.disclosure import coarse
 from domain.experiments.levers import Area
 from domain.exposures.steering import Steering
 from domain.ids import ItemId, SubjectId, TenantId, UserId
@@ -186,7 +187,7 @@ def _item(position: int, entry: Recommendation, catalog: CatalogSnapshot) -> Rec
         category=catalog.category_of(row),
         tags=catalog.tags[row],
         position=position,
-        score=entry.score,
+        score=coarse(entry.score),
         reasons=tuple(WordedReason(reason, sentence(reason, title_of)) for reason in entry.reasons),
         sources=entry.sources,
         propensity=entry.propensity,

@@ -18,6 +18,7 @@ from domain.caching.service import AnswerCache
 from domain.catalog.model import ItemKind
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
+from domain.disclosure import FEWEST_PEOPLE, coarse
 from domain.errors import NotFound, ValidationFailed
 from domain.ids import ItemId, TenantId
 from domain.models.factor_model import FactorModel
@@ -31,6 +32,7 @@ SIMILAR_LIMIT: Final = 100
 ENOUGH_PEOPLE: Final = 5.0
 """People who used an item at which use and content count the same."""
 
+LEAST_SCORE: Final = 0.01
 HELD_INDEXES: Final = 16
 
 
@@ -161,10 +163,12 @@ class SimilarItemService:
 
 
 def _share_of_use(model: FactorModel, row: int) -> np.float32:
-    """How much use counts beside content: 0 for an item that nobody is known to have used."""
+    """How much use counts beside content: 0 for an item that too few people used to speak of their use."""
     if not 0 <= row < len(model) - model.placed:
         return np.float32(0.0)
     people = float(model.popularity[row])
+    if people < FEWEST_PEOPLE:
+        return np.float32(0.0)
     return np.float32(people / (people + ENOUGH_PEOPLE))
 
 
@@ -182,6 +186,8 @@ def _used_alike(model: FactorModel, model_rows: NDArray[np.int64], row: int) -> 
         rows, said = model.together.rows[here], model.together.weights[here]
         weights[rows] = np.maximum(said, 0.0)
         alike[:known] = (alike[:known] + weights / max(float(weights.max()), 1e-9)) / 2.0
+    # What else the people of an item took to is told of many only: a single one would be told by name.
+    alike[:known][model.popularity[:known] < FEWEST_PEOPLE] = 0.0
     # An item that the model does not know is named by row -1, the zero at the end.
     return alike[model_rows]
 
@@ -189,14 +195,14 @@ def _used_alike(model: FactorModel, model_rows: NDArray[np.int64], row: int) -> 
 def _item(
     catalog: CatalogSnapshot, index: ContentIndex, row: int, other: int, use: float, content: float
 ) -> SimilarItem:
-    reasons = [Likeness(SimilarityCode.USED_TOGETHER, use / (use + content))] if use > 0 else []
+    reasons = [Likeness(SimilarityCode.USED_TOGETHER, coarse(use / (use + content)))] if use > 0 else []
     if content > 0:
         features = shared_terms(index.terms[other], [index.terms[row]])
-        reasons.append(Likeness(SimilarityCode.SIMILAR_CONTENT, content / (use + content), features))
+        reasons.append(Likeness(SimilarityCode.SIMILAR_CONTENT, coarse(content / (use + content)), features))
     return SimilarItem(
         catalog.item_ids[other],
         catalog.kind_of(other),
         catalog.titles[other],
-        min(use + content, 1.0),
+        max(coarse(min(use + content, 1.0)), LEAST_SCORE),
         tuple(sorted(reasons, key=lambda reason: -reason.weight)),
     )

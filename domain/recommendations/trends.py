@@ -1,12 +1,12 @@
 """What more people than usual take to at this moment, for everybody alike: no person has a part in the answer."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from domain.catalog.model import ItemKind
 from domain.clock import Clock
+from domain.disclosure import in_steps, multiple_in_steps
 from domain.errors import ValidationFailed
 from domain.ids import ItemId, TenantId
 from domain.interest.model import Window
@@ -16,22 +16,13 @@ from domain.recommendations.model import RecommendationQuery
 TREND_LIMIT: Final = 100
 
 
-STEP: Final = 5
-"""Counts of people are told in such steps, so that two answers do not tell what one person did between them."""
-
-
-def in_steps(people: float) -> float:
-    """A count of at least five people as it is told: rounded down to a multiple of five."""
-    return float(max(STEP, STEP * math.floor(people / STEP)))
-
-
 @dataclass(frozen=True, slots=True)
 class TrendingItem:
     """An item that draws more interest than usual.
 
     Attributes:
         people: how many took to it, earlier ones counting less, in steps of five; fewer are not told of.
-        lift: how many times what its share of all interest so far would have it expect.
+        lift: how many times what its share of all interest so far would have it expect, in coarse steps.
     """
 
     item_id: ItemId
@@ -83,7 +74,11 @@ class TrendService:
         return Trends(
             tuple(
                 TrendingItem(
-                    catalog.item_ids[row], catalog.kind_of(row), catalog.titles[row], in_steps(count), round(times, 1)
+                    item_id=catalog.item_ids[row],
+                    kind=catalog.kind_of(row),
+                    title=catalog.titles[row],
+                    people=float(in_steps(count)),
+                    lift=multiple_in_steps(times),
                 )
                 for row, count, times in zip(
                     rows[shown][:first].tolist(), people[shown].tolist(), lift[shown].tolist(), strict=False

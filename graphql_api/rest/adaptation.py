@@ -153,7 +153,7 @@ class WorkflowEvidenceAnswer(AnswerPart):
 
     times_seen: int = Field(description="How often it was done.")
     sessions: int = Field(description="In how many sessions; for a feature, by how many people.")
-    people: int = Field(description="By how many people: 1 for the person's own, else five or more.")
+    people: int = Field(description="By how many people: 1 for the person's own, else in steps of five.")
     last_seen_at: datetime = Field(description="When it was done last; the day, where others did it.")
 
 

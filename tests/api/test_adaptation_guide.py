@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.adaptation import hysteresis, routines, service, shared_ways
+from domain.disclosure import FEWEST_PEOPLE
 from tests.api.graphql_room import caller
 from tests.api.rest_room import RestRoom
 from workers import main
@@ -48,7 +49,7 @@ CONSTANTS = {
     r"latest ([\d,]+) events": service.LOG_LIMIT,
     r"latest (\d+) sessions": routines.MOST_SESSIONS,
     r"at most ([\d,]+) sessions": shared_ways.MOST_SESSIONS,
-    r"that fewer than (\w+) people": shared_ways.LEAST_PEOPLE,
+    r"that fewer than (\w+) people": FEWEST_PEOPLE,
     r"a day at (\d+) o'clock": main.MINING_HOUR,
 }
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.recommendations.segmentation import FEWEST_PEOPLE, hidden_cells
-from domain.recommendations.trends import STEP, in_steps
+from domain.disclosure import FEWEST_PEOPLE, hidden_cells, in_steps
 from graphql_api.auth import Scope
 from tests.api.graphql_room import Graph, caller
 from tests.api.rest_room import LEARNT, RestRoom
@@ -60,10 +59,10 @@ def test_one_more_person_seldom_shows_in_a_count_that_is_told(seed: int) -> None
     source = random.Random(seed)  # noqa: S311 - seeded, so that the test repeats itself
     before = source.uniform(4.5, 60)
     told = [in_steps(before + one) for one in (0, 1)]
-    crosses = int((before + 1) // STEP) != int(before // STEP) and before + 1 >= 2 * STEP
+    crosses = int((before + 1) // FEWEST_PEOPLE) != int(before // FEWEST_PEOPLE) and before + 1 >= 2 * FEWEST_PEOPLE
     assert (told[0] != told[1]) is crosses
-    assert min(told) >= STEP
-    assert all(count % STEP == 0 for count in told)
+    assert min(told) >= FEWEST_PEOPLE
+    assert all(count % FEWEST_PEOPLE == 0 for count in told)
 
 
 async def test_no_counter_of_the_process_names_a_person_a_tenant_or_an_item(room: RestRoom) -> None:

@@ -1,16 +1,18 @@
 """What came of personalization for a person, from both doors: clicks on what was shown, satisfaction, activity."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import UserId
 from domain.measurement.model import Share
 from domain.privacy.model import ConsentPurpose, PrivacyLevel
 from domain.storage.postgres import Database
 from tests.api.graphql_room import LEARN, LIST, Graph, caller
-from tests.api.rest_room import AGREED, RestRoom
+from tests.api.rest_room import AGREED, RestRoom, application
 
 ANNA = "anna@example.com"
 RATE = "{ hits trials value lower upper }"
@@ -30,18 +32,18 @@ async def anna(room: RestRoom) -> Graph:
     return caller(room.app, room.tenant, ANNA)
 
 
-async def listed(anna: Graph) -> tuple[str, list[str]]:
+async def listed(anna: Graph, user: str = ANNA) -> tuple[str, list[str]]:
     """The id of a list of five, and its items."""
     answer = await anna.ask(
         "query L($user: String!) { recommendations(userId: $user, first: 5) { recommendationId edges { node { itemId"
         " } } } }",
-        user=ANNA,
+        user=user,
     )
     return answer["recommendationId"], [edge["node"]["itemId"] for edge in answer["edges"]]
 
 
-async def act(anna: Graph, item: str, action: str, recommendation_id: str | None = None) -> None:
-    seen = {"userId": ANNA, "itemId": item, "action": action, "recommendationId": recommendation_id}
+async def act(anna: Graph, item: str, action: str, recommendation_id: str | None = None, user: str = ANNA) -> None:
+    seen = {"userId": user, "itemId": item, "action": action, "recommendationId": recommendation_id}
     assert (await anna.ask(TRACK, input=seen))["__typename"] == "EventsRecorded"
 
 
@@ -152,27 +154,50 @@ async def counted(room: RestRoom) -> dict[str, float]:
     return {name: value for name, value in counts.items() if "_created" not in name}
 
 
-async def test_everybody_together_is_told_to_prometheus(room: RestRoom, anna: Graph) -> None:
-    before = await counted(room)
-    recommendation, items = await listed(anna)
-    await act(anna, items[0], "CLICKED", recommendation)
-    await act(anna, items[1], "VIEWED", recommendation)
-    await act(anna, items[2], "USED")
-    for rating, sentiment in ((4.0, "POSITIVE"), (80.0, "NEGATIVE"), (None, "NEUTRAL")):
-        feedback = {"type": "visual", "sentiment": sentiment, "rating": rating}
-        await anna.ask(SAY, input={"userId": ANNA, "feedback": feedback})
-    after = await counted(room)
-    grown = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
-    told = {name: value for name, value in grown.items() if name.startswith(("recommendation_places", "feedback"))}
-    assert told == {
-        "recommendation_places_shown_total": 5.0,
-        'recommendation_places_taken_total{action="clicked"}': 1.0,
-        'feedback_total{sentiment="positive"}': 1.0,
+async def test_everybody_together_is_told_to_prometheus_once_five_people_stand_behind_it(shared: RestRoom) -> None:
+    before = await counted(shared)
+    for number in range(FEWEST_PEOPLE):
+        assert outcomes(await counted(shared), before) == {}
+        await be_one_of_many(shared, f"user{number}")
+    after = await counted(shared)
+    assert outcomes(after, before) == {
+        "recommendation_places_shown_total": 25.0,
+        'recommendation_places_taken_total{action="clicked"}': 5.0,
+        'feedback_total{sentiment="positive"}': 5.0,
         'feedback_total{sentiment="negative"}': 1.0,
         'feedback_total{sentiment="neutral"}': 1.0,
-        "feedback_rated_total": 2.0,
-        "feedback_ratings_total": pytest.approx(1.6),
+        "feedback_rated_total": 6.0,
+        "feedback_ratings_total": pytest.approx(5 * 0.8 + 0.8),
     }
+    await be_one_of_many(shared, "user5")
+    assert outcomes(await counted(shared), after) == {}
+
+
+@pytest.fixture
+async def shared(room: RestRoom) -> AsyncIterator[RestRoom]:
+    """The tenant behind a process that has counted nobody yet."""
+    async with application(room.settings) as app:
+        yield RestRoom(app, room.settings, room.tenant)
+
+
+async def be_one_of_many(room: RestRoom, user: str) -> None:
+    """See a list, take one thing of it, say something; the first person says more than the others."""
+    await room.agree(user)
+    graph = caller(room.app, room.tenant, user)
+    said = [(4.0, "POSITIVE")] + ([(80.0, "NEGATIVE"), (None, "NEUTRAL")] if user == "user0" else [])
+    for rating, sentiment in said:
+        feedback = {"type": "visual", "sentiment": sentiment, "rating": rating}
+        await graph.ask(SAY, input={"userId": user, "feedback": feedback})
+    recommendation, items = await listed(graph, user)
+    await act(graph, items[1], "VIEWED", recommendation, user)
+    await act(graph, items[2], "USED", None, user)
+    await act(graph, items[0], "CLICKED", recommendation, user)
+
+
+def outcomes(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
+    """What has grown of outcomes."""
+    grown = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
+    return {name: value for name, value in grown.items() if name.startswith(("recommendation_places", "feedback"))}
 
 
 async def test_strangers_are_not_counted(room: RestRoom) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.disclosure import in_steps
 from domain.ids import UserId
 from domain.privacy.model import ConsentPurpose
 from domain.storage.postgres import Database
@@ -49,7 +50,7 @@ async def test_each_taste_is_a_segment_with_what_is_typical_of_it(room: RestRoom
     found = await graph(room, "olga").ask(SEGMENTS)
     assert found["modelVersion"] == version
     assert 0 < found["silhouette"] <= 1
-    assert [segment["people"] for segment in found["segments"]] == [PEOPLE // 2, PEOPLE // 2]
+    assert [segment["people"] for segment in found["segments"]] == [in_steps(PEOPLE // 2)] * 2
     assert {segment["label"] for segment in found["segments"]} == set(TASTES)
     for segment in found["segments"]:
         assert segment["tags"] == [segment["label"]]

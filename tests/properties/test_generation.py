@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.generation.model import Context, GenerationReport, Observation, Outcome, ParameterSource
 from domain.generation.parameters import DEVICES, PARAMETERS, PURPOSES, Choice, Parameter, Quantity, Value, default_of
 from domain.generation.personalizing import Known, personalize
-from domain.generation.pooling import PEOPLE, ballot, pooled
+from domain.generation.pooling import ballot, pooled
 from domain.generation.posterior import Level, Vote, believe, huber_location, shares
 from domain.generation.tracking import Tracked, events_of
 from domain.ids import ItemId
@@ -128,7 +129,7 @@ def test_an_observation_never_drives_the_middle_away(seen: list[tuple[float, flo
 def test_every_parameter_is_within_its_bounds(
     asked: Context, own: list[Observation], others: list[Observation]
 ) -> None:
-    pools = pooled([ballot(others, NOW)] * PEOPLE)
+    pools = pooled([ballot(others, NOW)] * FEWEST_PEOPLE)
     found = personalize(asked, Known(observations=own, everybody=pools), NOW)
     assert [one.name for one in found.parameters] == [
         one.name for one in personalize(Context(), Known(), NOW).parameters
@@ -154,10 +155,10 @@ def test_a_pool_holds_no_choice_of_fewer_than_five_people(
     people: list[list[Observation]], alone: list[Observation]
 ) -> None:
     odd = [Observation(o.context, {"visual_style": f"{uuid4()}"}, 1.0, 120, NOW) for o in alone]
-    pools = pooled([ballot(own, NOW) for own in people] + [ballot(odd, NOW)] * (PEOPLE - 1))
+    pools = pooled([ballot(own, NOW) for own in people] + [ballot(odd, NOW)] * (FEWEST_PEOPLE - 1))
     for (_, name), pool in pools.items():
         for entry in pool.entries:
-            assert entry.people >= PEOPLE
+            assert entry.people >= FEWEST_PEOPLE
             if name == "visual_style":
                 assert entry.value not in {o.parameters["visual_style"] for o in odd}
 

@@ -12,11 +12,12 @@ from domain.adaptation.automations import habits_of
 from domain.adaptation.optimization import OptimizationKind, OptimizationSource
 from domain.adaptation.routines import LIMITS, LONGEST_SESSION, MOST_SESSIONS, routines_of
 from domain.adaptation.sequences import MiningLimits, mine
-from domain.adaptation.shared_ways import LEAST_PEOPLE, SESSIONS_EACH, CommonMiner, CommonWay, CommonWays, Companion
+from domain.adaptation.shared_ways import SESSIONS_EACH, CommonMiner, CommonWay, CommonWays, Companion
 from domain.adaptation.workflows import optimizations_of
 from domain.behavior.model import TrainingRow
 from domain.catalog.model import ItemKind
 from domain.catalog.snapshot import CatalogSnapshot, SnapshotRow, build_snapshot
+from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import EventId, ItemId, SubjectId, TenantId
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -175,7 +176,7 @@ def mined(people: int, others: int = 20) -> CommonWays:
 
 
 def test_what_five_people_do_is_common_and_what_four_do_is_not_told() -> None:
-    assert LEAST_PEOPLE == 5
+    assert FEWEST_PEOPLE == 5
     [way] = mined(5).ways
     assert (way.steps, way.people, way.sessions) == (
         ("feature_used:tool1", "feature_used:tool2", "style_applied"),

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.disclosure import FEWEST_PEOPLE
 from domain.models.factor_model import FactorModel
 from domain.models.situations import Situations
 from domain.recommendations.blending import Scorer
@@ -24,9 +25,8 @@ STRENGTHS: Final = (0.25, 0.5, 1.0, 2.0)
 PRIOR_VIEWS: Final = 20.0
 """An item shown so often in a situation is believed half as far as its own average about that situation."""
 
-LEAST_PEOPLE: Final = 5
 LEAST_LISTS: Final = 50
-"""Nothing is told of situations that fewer people, or fewer lists, were in."""
+"""Nothing is told of situations that fewer lists, or fewer than `FEWEST_PEOPLE` people, were in."""
 
 JUDGED_LISTS: Final = 3_000
 """At most so many lists judge; the newest."""
@@ -82,7 +82,7 @@ def _common(shown: Sequence[Impression]) -> tuple[str, ...]:
         for name in one.situations:
             people.setdefault(name, set()).add(one.reader)
             lists[name] = lists.get(name, 0) + 1
-    return tuple(name for name in sorted(people) if len(people[name]) >= LEAST_PEOPLE and lists[name] >= LEAST_LISTS)
+    return tuple(name for name in sorted(people) if len(people[name]) >= FEWEST_PEOPLE and lists[name] >= LEAST_LISTS)
 
 
 def _readers(shown: Sequence[Impression]) -> list[int]:
