@@ -37,9 +37,9 @@ OF_NOBODY = {
 """Types whose numbers are about items, plans and rules."""
 
 COMMANDS_OF_NOBODY = {
-    "up", "api", "worker", "migrate", "assign", "analyze", "simulate experiments", "evaluate", "token", "schema", "documents build",
-    "documents check", "keys rotate", "verify-receipt", "privacy map", "privacy scrub", "models promote",
-    "models rollback",
+    "up", "api", "worker", "migrate", "assign", "analyze", "simulate experiments", "evaluate", "token", "schema",
+    "documents build", "documents check", "keys rotate", "verify-receipt", "privacy map", "privacy scrub",
+    "models promote", "models rollback", "analyst", "keys new",
 }  # fmt: skip
 COMMANDS_OF_ONE_PERSON = {"privacy export", "privacy erase", "privacy receipt"}
 TELLING_ROUTES = {
@@ -121,6 +121,13 @@ def test_every_metric_is_in_the_table() -> None:
     assert len(families) > 20
     named = {name for name in documented() if name.startswith("personalization_")}
     assert {family for family in families if not any(family.startswith(name.rstrip("*")) for name in named)} == set()
+
+
+def test_every_view_of_analysts_is_in_the_table() -> None:
+    migrations = (ROOT / "domain" / "storage" / "migrations" / "sql").glob("*.sql")
+    views = {view for path in migrations for view in re.findall(r"CREATE VIEW (analytics\.\w+)", path.read_text())}
+    assert len(views) > 10
+    assert {name for name in documented() if name.startswith("analytics.")} == views
 
 
 def test_each_row_says_who_may_read_what_hides_and_what_differences_tell() -> None:
