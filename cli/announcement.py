@@ -51,7 +51,7 @@ def _describe(settings: Settings, endpoints: Endpoints, token: str | None) -> No
         "Metrics": endpoints.metrics,
         "Logs": str(settings.data_dir / "logs"),
     }
-    say("\n[bold]Ready.[/bold]")
+    say("\nReady.", style="bold")
     for name, place in places.items():
         say(f"  {name:<10} {place}")
     if token is not None:

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from cli.options import json_option
-from cli.output import print_result, print_table
+from cli.output import print_result, print_table, writing
 from domain.errors import Conflict, ValidationFailed
 from graphql_api.documents import faults, id_of, load_manifest
 from graphql_api.limits import DocumentCache
@@ -58,7 +58,8 @@ def build(sources: Sequence[Path], manifest: Path, as_json: bool) -> None:
     _check(texts)
     ids = {path: id_of(text) for path, text in sorted(texts.items())}
     documents = {ids[path]: text for path, text in sorted(texts.items())}
-    manifest.write_bytes(orjson.dumps(documents, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    with writing(manifest, "--file"):
+        manifest.write_bytes(orjson.dumps(documents, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
     if as_json:
         print_result({"manifest": str(manifest), "documents": ids})
     else:

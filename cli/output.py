@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import click
@@ -15,17 +16,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from domain.errors import ValidationFailed
+
 FILE_WIDTH: Final = 1000
 
 Advance = Callable[[float], None]
 """Told how much more is done."""
 
-console = Console(stderr=True, highlight=False)
+# What is printed holds other people's words: a bracket or a colon in them is no markup and no emoji.
+console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def say(text: str) -> None:
-    """A line for the person who waits; may carry rich markup."""
-    console.print(text, soft_wrap=True)
+def say(text: str, style: str | None = None) -> None:
+    """A line for the person who waits, as it stands; `style` is rich's, such as `bold`."""
+    console.print(text, style=style, soft_wrap=True)
 
 
 def print_result(result: Mapping[str, object]) -> None:
@@ -41,9 +45,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     # What is no terminal has no width, and nothing is to be cut off in a file.
-    shown = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=FILE_WIDTH)
+    width = None if sys.stdout.isatty() else FILE_WIDTH
+    shown = Console(highlight=False, markup=False, emoji=False, width=width)
     shown.print(title, soft_wrap=True)
     shown.print(table)
+
+
+@contextmanager
+def writing(place: Path, option: str) -> Iterator[None]:
+    """Writes what `option` names: that it cannot be written is one line, too. Raises `ValidationFailed`."""
+    try:
+        yield
+    except OSError as error:
+        raise ValidationFailed(f"{place}: {error.strerror}", field=option) from None
 
 
 @contextmanager

@@ -13,12 +13,12 @@ import click
 from cli.installation import local_settings
 from cli.noting import noted
 from cli.options import data_dir_option, json_option, tenant_option
-from cli.output import print_result, print_table, say, stages
+from cli.output import print_result, print_table, say, stages, writing
 from cli.scrub import command as scrub
 from cli.servers import prepared
 from cli.verify_receipt import command as verify_receipt
 from domain.bootstrap import Services, open_services, open_worker
-from domain.errors import Conflict
+from domain.errors import Conflict, ValidationFailed
 from domain.exports.archive import schema
 from domain.ids import TenantId, UserId
 from domain.privacy.article30 import as_document, described
@@ -113,17 +113,15 @@ def export(user: str | None, tenant: str | None, out: Path | None, only_schema: 
     if user is None or tenant is None or out is None:
         raise click.UsageError("name a USER, --tenant and --out")
     place, wanted = TenantId(tenant), valid_user_id(user)
+    _require_new(out)
 
     async def exported(services: Services) -> bytes:
         async with noted(services, place, "requestExport", subject=wanted):
             return await services.exports.archive(place, wanted)
 
     archive = _asked(data_dir, exported)
-    try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(archive)
-    except FileExistsError:
-        raise Conflict(f"{out} exists already", field="--out") from None
+    with writing(out, "--out"), os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(archive)
     click.echo(out)
 
 
@@ -174,6 +172,14 @@ def show_receipt(request_id: UUID, tenant: TenantId, data_dir: Path | None) -> N
 
 command.add_command(verify_receipt)
 command.add_command(scrub)
+
+
+def _require_new(out: Path) -> None:
+    """Refuse a place where no new file can be, before an archive is made and noted."""
+    if out.exists():
+        raise Conflict(f"{out} exists already", field="--out")
+    if not out.absolute().parent.is_dir():
+        raise ValidationFailed(f"{out}: there is no such folder", field="--out")
 
 
 def _asked(data_dir: Path | None, question: Callable[[Services], Awaitable[T]], *, as_worker: bool = False) -> T:

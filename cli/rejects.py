@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from cli.importing.records import RejectedRow
-from cli.output import say
+from cli.output import say, writing
 
 SHOWN: Final = 20
 COLUMNS: Final = ("source", "line", "field", "reason")
@@ -51,7 +51,9 @@ def rejects_to(path: Path | None) -> Iterator[Rejects]:
     if path is None:
         yield Rejects(None)
         return
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with writing(path, "--rejects"):
+        opened = path.open("w", newline="", encoding="utf-8")
+    with opened as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         yield Rejects(writer)

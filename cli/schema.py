@@ -4,7 +4,9 @@ from difflib import unified_diff
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from cli.output import writing
 from domain.errors import Conflict
 from graphql_api.compatibility import breaks, unannounced
 from graphql_api.schema import export
@@ -36,9 +38,12 @@ def command(check: bool, release: bool, path: Path) -> None:
     """
     if check and release:
         raise click.UsageError("--check writes nothing, so --release cannot be meant beside it")
+    if release and click.get_current_context().get_parameter_source("path") is not ParameterSource.DEFAULT:
+        raise click.UsageError(f"--release writes {RELEASED} and takes no --file")
     fresh, written = export(), RELEASED if release else path
     if not check:
-        written.write_text(fresh, encoding="utf-8")
+        with writing(written, "--release" if release else "--file"):
+            written.write_text(fresh, encoding="utf-8")
         click.echo(f"wrote {written}")
         return
     kept = _text(path)

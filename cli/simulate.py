@@ -8,7 +8,7 @@ import click
 
 from cli.charts import Dot, Line, dots_drawn, lines_drawn
 from cli.options import json_option
-from cli.output import print_result, print_table, share
+from cli.output import print_result, print_table, share, writing
 from domain.errors import ValidationFailed
 from domain.experiments.simulation.studies import STUDIES, run_study
 from domain.experiments.simulation.study import Finding, Goal, Outcome, require_runs
@@ -44,7 +44,7 @@ def experiments(seed: int, runs: int | None, only: tuple[str, ...], plots: Path 
       personalization simulate experiments --only peeking --only coverage --json
     """
     names = list(dict.fromkeys(only)) or list(STUDIES)
-    _check(names, seed, runs)
+    _check(names, seed, runs, plots)
     outcomes = {name: _outcome(name, seed, runs) for name in names}
     drawn = [] if plots is None else _draw(plots, outcomes)
     if as_json:
@@ -57,8 +57,8 @@ def experiments(seed: int, runs: int | None, only: tuple[str, ...], plots: Path 
         print_table(title, COLUMNS, [_row(finding) for finding in outcome.findings])
 
 
-def _check(names: Sequence[str], seed: int, runs: int | None) -> None:
-    """Refuse what cannot be run before anything runs."""
+def _check(names: Sequence[str], seed: int, runs: int | None, plots: Path | None) -> None:
+    """Refuse what cannot be run, or kept, before anything runs."""
     for name in names:
         if name not in STUDIES:
             raise ValidationFailed(f"there is no study {name}; there are {', '.join(STUDIES)}", field="--only")
@@ -66,6 +66,9 @@ def _check(names: Sequence[str], seed: int, runs: int | None) -> None:
         raise ValidationFailed("a seed is not negative", field="--seed")
     if runs is not None:
         require_runs(runs)
+    if plots is not None:
+        with writing(plots, "--plots"):
+            plots.mkdir(parents=True, exist_ok=True)
 
 
 def _outcome(name: str, seed: int, runs: int | None) -> Outcome:
@@ -118,15 +121,12 @@ def _goal(finding: Finding) -> str:
 
 def _draw(folder: Path, outcomes: Mapping[str, Outcome]) -> list[str]:
     """Write the pictures; returns their paths."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn = []
+    drawn = []
+    with writing(folder, "--plots"):
         for name, outcome in outcomes.items():
             for file, svg in _pictures(name, outcome):
                 (folder / file).write_text(svg, encoding="utf-8")
                 drawn.append(str(folder / file))
-    except OSError as error:
-        raise ValidationFailed(f"{folder}: {error.strerror}", field="--plots") from None
     return drawn
 
 

@@ -1,5 +1,6 @@
 """The command line without a service behind it: help, errors, exit statuses, tokens."""
 
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,40 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
     assert shown.exit_code == 0
     assert re.search(r"Examples?:", shown.stdout)
     assert COMMANDS[name][1] in " ".join(shown.stdout.split())
+
+
+def test_what_others_wrote_is_shown_as_it_stands(tmp_path: Path) -> None:
+    name = "[/b] :smile: [red]x"
+    case = {"kind": "two_proportion", "id": name, "control": {"x": 120, "n": 1000}, "treatment": {"x": 150, "n": 1000}}
+    shown = CliRunner().invoke(main, ["analyze", "--table"], input=json.dumps(case))
+    assert shown.exit_code == 0, shown.output
+    assert f"{name}: two_proportion" in shown.stdout
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"user_id": "a", name: 1}) + "\n")
+    refused = run("evaluate", "--dataset", str(rows), "--protocol", "time")
+    assert refused.exit_code == 2
+    assert f"rows.jsonl:1: {name}: the line has a column '{name}'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("documents", "build", "{given}/query.graphql", "--file", "{nowhere}"),
+        ("schema", "--file", "{nowhere}"),
+        ("simulate", "experiments", "--only", "peeking", "--plots", "{given}/query.graphql/pictures"),
+        ("evaluate", "--dataset", "{given}/rows.csv", "--protocol", "time", "--rejects", "{nowhere}"),
+        ("privacy", "export", "ana", "--tenant", "demo", "--out", "{nowhere}", "--data-dir", "{given}/data"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_place_that_cannot_be_written_is_wrong_input(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "query.graphql").write_text("query { health { status } }")
+    (tmp_path / "rows.csv").write_text("user_id,item_id,timestamp\nana,film,2024-01-01\n")
+    nowhere = tmp_path / "nowhere" / "file"
+    shown = run(*(argument.format(given=tmp_path, nowhere=nowhere) for argument in arguments))
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert re.fullmatch(r"VALIDATION: .+ \(--\w+\)\n", shown.stderr)
 
 
 def test_an_unknown_command_is_wrong_input() -> None:
