@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, save
+from workers.evaluation.asked import Protocol
 from workers.evaluation.grids import POPULARITY
-from workers.evaluation.protocols import Protocol
 from workers.evaluation.runner import HYBRID, SERVED
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "evaluation"

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.report import save
+from workers.evaluation.asked import Protocol
 from workers.evaluation.examples import Examples, build_examples
 from workers.evaluation.histories import Histories, Pasts, build_histories, items_of
 from workers.evaluation.metrics import paired_difference
 from workers.evaluation.mixture import learn_mixture
-from workers.evaluation.protocols import Protocol, splits, validation
+from workers.evaluation.protocols import splits, validation
 from workers.evaluation.runner import fitted_sources
 from workers.evaluation.sources import Model
 

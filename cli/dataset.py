@@ -13,8 +13,8 @@ from domain.errors import ValidationFailed
 from domain.models.item_terms import NO_TERMS, ItemTerms, item_terms
 from workers.evaluation.circumstances import circumstances, coded
 from workers.evaluation.features import Features, build_features
-from workers.evaluation.grids import Known
 from workers.evaluation.histories import Histories, build_histories
+from workers.evaluation.known import Known
 
 DISMISSED = "dismissed"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from domain.errors import ValidationFailed
+from workers.evaluation.asked import Protocol
 from workers.evaluation.examples import build_examples
 from workers.evaluation.histories import Histories, Past, build_histories
 from workers.evaluation.metrics import NDCG, Tally, interval, paired_difference
@@ -20,7 +21,7 @@ from workers.evaluation.mixture import ascend, best_single
 from workers.evaluation.neighbourhood import item_knn
 from workers.evaluation.network import Perceptron, features
 from workers.evaluation.popularity import LEAST, Popular, Trend
-from workers.evaluation.protocols import Protocol, Split, splits, validation
+from workers.evaluation.protocols import Split, splits, validation
 from workers.evaluation.sources import Model, shallow_autoencoder
 from workers.evaluation.weights import nearest
 from workers.training.linear import ease, ease_factors

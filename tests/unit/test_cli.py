@@ -37,6 +37,16 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
     assert COMMANDS[name][1] in " ".join(shown.stdout.split())
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("--protocol", "time", "--dataset", "empty.csv")])
+def test_an_evaluation_loads_what_measures_only_when_it_measures(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("user_id,item_id,timestamp\n")
+    asked = ["evaluate", *arguments]
+    probe = f"import sys; from cli.main import main\ntry: main({asked!r})\nfinally: print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert shown.returncode == (0 if arguments == ("--help",) else 2), shown.stderr
+    assert {"torch", "sklearn", "implicit"}.isdisjoint(shown.stdout.splitlines()[-1].split())
+
+
 def test_what_others_wrote_is_shown_as_it_stands(tmp_path: Path) -> None:
     name = "[/b] :smile: [red]x"
     case = {"kind": "two_proportion", "id": name, "control": {"x": 120, "n": 1000}, "treatment": {"x": 150, "n": 1000}}

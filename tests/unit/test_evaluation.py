@@ -7,13 +7,13 @@ import pytest
 
 from cli.bars import Bar, drawn
 from domain.errors import ValidationFailed
+from workers.evaluation.asked import Protocol
 from workers.evaluation.examples import standardized
 from workers.evaluation.features import build_features
 from workers.evaluation.histories import Histories, Past, build_histories
 from workers.evaluation.hybrid import Blend, Hybrid
 from workers.evaluation.metrics import NDCG
 from workers.evaluation.mixture import Mixture
-from workers.evaluation.protocols import Protocol
 from workers.evaluation.report import Report, described, summarize
 from workers.evaluation.runner import HYBRID, SERVED, SHORTENED, Result, evaluate
 from workers.evaluation.sources import Gaps, ItemToItem

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from workers.evaluation.asked import Protocol
 from workers.evaluation.circumstances import Circumstance, circumstances, coded
 from workers.evaluation.features import build_features
-from workers.evaluation.grids import Known, candidates
+from workers.evaluation.grids import candidates
 from workers.evaluation.histories import Histories, build_histories
+from workers.evaluation.known import Known
 from workers.evaluation.metrics import NDCG
-from workers.evaluation.protocols import Protocol, splits
+from workers.evaluation.protocols import splits
 from workers.evaluation.runner import HYBRID, Result, evaluate
 from workers.evaluation.situational import done_alike, taken_under
 

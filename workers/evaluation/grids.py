@@ -1,12 +1,10 @@
 """Which settings of each kind of model are tried, the same for every data set and protocol."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from workers.evaluation import neighbourhood, popularity, sources
-from workers.evaluation.circumstances import Circumstance
 from workers.evaluation.described import CONTENT, described
-from workers.evaluation.features import Features
+from workers.evaluation.known import Known
 from workers.evaluation.situational import CIRCUMSTANCES, LIKE_CIRCUMSTANCES, done_alike, taken_under
 from workers.evaluation.sources import Candidate
 from workers.training.linear import ContextSettings, TransitionSettings
@@ -36,24 +34,10 @@ BETWEEN: Final = (ContextSettings(), ContextSettings(width=10, decay=4.0, regula
 TRANSITIONS: Final = (TransitionSettings(), TransitionSettings(regularization=100.0))
 TRANSITION_DECAYS: Final = (2.0, 5.0)
 
-
 PRIORS: Final = (2.0, 10.0)
 """Actions under a circumstance at which it is believed half as far."""
 
 CONTENT_DECAYS: Final = (None, 5.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What a data set knows beside who took to what, and when.
-
-    Attributes:
-        features: what items are about; None where nothing is said of any.
-        circumstances: what is known of each moment.
-    """
-
-    features: Features | None = None
-    circumstances: tuple[Circumstance, ...] = ()
 
 
 def candidates(seed: int, known: Known) -> dict[str, list[Candidate]]:

@@ -16,12 +16,12 @@ from threadpoolctl import threadpool_limits
 from domain.errors import ValidationFailed
 from domain.models.content_features import ContentFeatures, is_word
 from domain.models.item_terms import ItemTerms
+from workers.evaluation.asked import NEW_ITEMS
 from workers.evaluation.histories import Histories
 from workers.evaluation.metrics import CUTOFF, DISCOUNTS
 from workers.evaluation.new_item_behaviour import Behaviour, behaviour_of
 from workers.training.content import ContentRidge, ContentSettings, learn_features
 
-NEW_ITEMS: Final = "new-items"
 OURS: Final = "content"
 LABELS: Final = "labels, cosine"
 NUMBERS: Final = "numbers, ridge to factors"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import ValidationFailed
+from workers.evaluation.asked import Protocol
 from workers.evaluation.histories import Histories, Past
 
 FOLDS: Final = 5
@@ -16,15 +16,6 @@ HOLDOUT_SHARE: Final = 0.25
 TIME_SHARE: Final = 0.2
 LAST_IN_VALIDATION: Final = 3
 """So many last actions of each user are to be found one by one in validation: one alone is little to choose by."""
-
-
-class Protocol(StrEnum):
-    """How data is held out."""
-
-    CV5 = "cv5"
-    HOLDOUT = "holdout"
-    LEAVE_LAST = "leave-last"
-    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

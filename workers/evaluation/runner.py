@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.recommendations.retrieval import top
+from workers.evaluation.asked import Protocol
 from workers.evaluation.features import Features
-from workers.evaluation.grids import POPULARITY, TREND, Known, candidates
+from workers.evaluation.grids import POPULARITY, TREND, candidates
 from workers.evaluation.histories import Histories
 from workers.evaluation.hybrid import Blend, Hybrid, learn_blend
+from workers.evaluation.known import Known
 from workers.evaluation.metrics import CUTOFF, NDCG, Measured, Tally, ndcg
 from workers.evaluation.popularity import OrPopular
-from workers.evaluation.protocols import Case, Protocol, Split, splits, validation
+from workers.evaluation.protocols import Case, Split, splits, validation
 from workers.evaluation.segments import segments
 from workers.evaluation.served import train_served
 from workers.evaluation.situational import SITUATIONAL
