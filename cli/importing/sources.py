@@ -130,6 +130,7 @@ def open_source(
         ValidationFailed: it cannot hold that.
     """
     rules = EventRules(now)
+    _require_meant(format_name, holds_items=holds_items, context=context)
     if format_name == MOVIELENS:
         return _movielens(path, rules)
     if format_name == UDATA:
@@ -160,11 +161,12 @@ def open_dataset(path: Path, now: datetime, context: Collection[str] = ()) -> So
     rules = EventRules(now)
     folder = path if path.is_dir() else path.parent
     if (path.is_dir() or path.name == "ratings.csv") and (folder / "ratings.csv").is_file():
+        _require_meant(MOVIELENS, holds_items=False, context=context)
         return Source((*_ratings(folder, rules), *_words(folder)))
     if path.suffix == ".inter" or (path.is_dir() and any(path.glob("*.inter"))):
-        return open_source(RECBOLE, path, now, holds_items=False)
+        return open_source(RECBOLE, path, now, holds_items=False, context=context)
     if path.suffix == ".data" or (path / "u.data").is_file():
-        return open_source(UDATA, path, now, holds_items=False)
+        return open_source(UDATA, path, now, holds_items=False, context=context)
     if path.suffix.removeprefix(".") in GENERIC:
         return open_source(path.suffix.removeprefix("."), path, now, holds_items=False, context=context)
     raise ValidationFailed(
@@ -214,6 +216,16 @@ def _only_inter(folder: Path) -> Path:
     if len(found) != 1:
         raise ValidationFailed(f"{folder} has {len(found)} .inter files; name one", field="PATH")
     return found[0]
+
+
+def _require_meant(format_name: str, *, holds_items: bool, context: Collection[str]) -> None:
+    """Refuse options that would be ignored."""
+    if holds_items and format_name not in GENERIC:
+        raise ValidationFailed(
+            f"--items is for {', '.join(GENERIC)}; {format_name} says what is in it", field="--items"
+        )
+    if context and (holds_items or format_name not in GENERIC):
+        raise ValidationFailed(f"--context is for behaviour in {', '.join(GENERIC)} files", field="--context")
 
 
 def _require_file(path: Path) -> None:

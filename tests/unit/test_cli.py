@@ -81,6 +81,27 @@ def test_a_place_that_cannot_be_written_is_wrong_input(arguments: tuple[str, ...
     assert re.fullmatch(r"VALIDATION: .+ \(--\w+\)\n", shown.stderr)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "--format", "movielens", "--items", "{given}", "--tenant", "demo"),
+        ("import", "--format", "udata", "--context", "mood", "{given}/u.data", "--tenant", "demo"),
+        ("import", "--format", "csv", "--items", "--context", "mood", "{given}/u.data", "--tenant", "demo"),
+        ("evaluate", "--dataset", "{given}", "--protocol", "time", "--context", "mood"),
+        ("evaluate", "--dataset", "{given}", "--protocol", "time", "--tags"),
+        ("schema", "--release", "--file", "{given}/schema.graphql"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,2,3,1500000000\n")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n2,Film,Drama\n")
+    (tmp_path / "u.data").write_text("1\t2\t3\t1500000000\n")
+    shown = run(*(argument.format(given=tmp_path) for argument in arguments))
+    assert shown.exit_code == 2
+    assert re.search(r"--(items|context|tags|file)\b", shown.stderr)
+    assert not (tmp_path / "schema.graphql").exists()
+
+
 def test_an_unknown_command_is_wrong_input() -> None:
     assert run("down").exit_code == 2
 
