@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 
 from domain.clock import Clock
-from domain.errors import Conflict, DomainError, NotFound
+from domain.errors import Conflict, DomainError, NotFound, Unavailable
 from domain.ids import JobId, TenantId
 from domain.jobs.model import ABANDONED_AFTER, HEARTBEAT_SECONDS, Job, JobKind
 
@@ -62,16 +62,19 @@ class JobStore(Protocol):
         """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
         ...
 
-    async def beat(self, job_id: JobId, progress: float, stage: str | None, now: datetime) -> None:
-        """Say that its worker is alive."""
+    async def beat(self, job: Job, progress: float, stage: str | None, now: datetime) -> None:
+        """Say that its worker is alive; nothing happens if another one has taken it over."""
         ...
 
-    async def finish(self, job_id: JobId, result: Mapping[str, Any], now: datetime) -> None:
-        """It is done."""
+    async def finish(self, job: Job, result: Mapping[str, Any], now: datetime) -> None:
+        """It is done; nothing happens if another worker has taken it over."""
         ...
 
-    async def fail(self, job_id: JobId, error: str, now: datetime, *, final: bool) -> None:
-        """It did not work; it goes back to the queue unless that was final or its attempts are used up."""
+    async def fail(self, job: Job, error: str, now: datetime, *, final: bool) -> None:
+        """It did not work; it goes back to the queue unless that was final or its attempts are used up.
+
+        Nothing happens if another worker has taken it over.
+        """
         ...
 
     async def overdue(self, queued_before: datetime, abandoned_before: datetime) -> list[JobId]:
@@ -144,21 +147,23 @@ class JobRunner:
         return True
 
     async def _run(self, job: Job) -> None:
-        job_id = job.job_id
         progress = _Progress()
-        heart = asyncio.create_task(self._beat(job_id, progress))
+        heart = asyncio.create_task(self._beat(job, progress))
         try:
             result = await self._handlers[job.kind](job, progress.report)
         except DomainError as error:
-            await self._store.fail(job_id, f"{error.code}: {error.message}", self._clock.now(), final=True)
+            # What is down comes back; anything else would fail in the same way again.
+            final = not isinstance(error, Unavailable)
+            await self._store.fail(job, f"{error.code}: {error.message}", self._clock.now(), final=final)
             log.warning("job_failed", kind=job.kind, code=error.code, reason=error.message)
+        except asyncio.CancelledError:
+            await self._store.fail(job, "its worker was stopped", self._clock.now(), final=False)
+            raise
         except Exception:
-            await self._store.fail(
-                job_id, "an unexpected failure; see the worker's log", self._clock.now(), final=False
-            )
+            await self._store.fail(job, "an unexpected failure; see the worker's log", self._clock.now(), final=False)
             log.exception("job_broke", kind=job.kind)
         else:
-            await self._store.finish(job_id, result, self._clock.now())
+            await self._store.finish(job, result, self._clock.now())
         finally:
             heart.cancel()
             with suppress(asyncio.CancelledError):
@@ -170,13 +175,13 @@ class JobRunner:
         overdue = await self._store.overdue(now - OVERDUE_AFTER, now - ABANDONED_AFTER)
         return sum([await self.run(job_id) for job_id in overdue])
 
-    async def _beat(self, job_id: JobId, progress: "_Progress") -> None:
+    async def _beat(self, job: Job, progress: "_Progress") -> None:
         while True:
             await progress.wait(HEARTBEAT_SECONDS)
             try:
-                await self._store.beat(job_id, progress.value, progress.stage, self._clock.now())
+                await self._store.beat(job, progress.value, progress.stage, self._clock.now())
             except DomainError as error:
-                log.warning("heartbeat_missed", job_id=str(job_id), code=error.code)
+                log.warning("heartbeat_missed", job_id=str(job.job_id), code=error.code)
                 await asyncio.sleep(1)
 
 

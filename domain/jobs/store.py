@@ -1,5 +1,6 @@
 """Job rows in Postgres, which hold nobody's data and so need no subject; and the queue in Redis that wakes workers."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ from domain.jobs.model import MAX_ATTEMPTS, Job, JobKind, JobState
 from domain.storage.postgres import Database
 
 RUN_JOB = "run_job"
+WAKE_SECONDS = 1.0
+"""A queue that does not answer keeps nobody waiting for longer: the next sweep finds the job."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,36 +80,44 @@ class PostgresJobStore:
             MAX_ATTEMPTS,
         )
 
-    async def beat(self, job_id: JobId, progress: float, stage: str | None, now: datetime) -> None:
-        """Say that its worker is alive."""
+    async def beat(self, job: Job, progress: float, stage: str | None, now: datetime) -> None:
+        """Say that its worker is alive; nothing happens if another one has taken it over."""
         await self._execute(
-            "UPDATE jobs SET heartbeat_at = $2, progress = $3, stage = $4 WHERE job_id = $1 AND state = 'running'",
-            job_id,
+            "UPDATE jobs SET heartbeat_at = $3, progress = $4, stage = $5 "
+            "WHERE job_id = $1 AND attempts = $2 AND state = 'running'",
+            job.job_id,
+            job.attempts,
             now,
             progress,
             stage,
         )
 
-    async def finish(self, job_id: JobId, result: Mapping[str, Any], now: datetime) -> None:
-        """It is done."""
+    async def finish(self, job: Job, result: Mapping[str, Any], now: datetime) -> None:
+        """It is done; nothing happens if another worker has taken it over."""
         await self._execute(
-            "UPDATE jobs SET state = 'done', result = $2::jsonb, error = NULL, progress = 1, finished_at = $3 "
-            "WHERE job_id = $1",
-            job_id,
+            "UPDATE jobs SET state = 'done', result = $3::jsonb, error = NULL, progress = 1, finished_at = $4 "
+            "WHERE job_id = $1 AND attempts = $2 AND state = 'running'",
+            job.job_id,
+            job.attempts,
             orjson.dumps(dict(result)).decode(),
             now,
         )
 
-    async def fail(self, job_id: JobId, error: str, now: datetime, *, final: bool) -> None:
-        """It did not work; it goes back to the queue unless that was final or its attempts are used up."""
+    async def fail(self, job: Job, error: str, now: datetime, *, final: bool) -> None:
+        """It did not work; it goes back to the queue unless that was final or its attempts are used up.
+
+        Nothing happens if another worker has taken it over.
+        """
+        over = final or job.attempts >= MAX_ATTEMPTS
+        state, finished_at = (JobState.FAILED, now) if over else (JobState.QUEUED, None)
         await self._execute(
-            "UPDATE jobs SET error = $2, state = CASE WHEN $4 OR attempts >= $5 THEN 'failed' ELSE 'queued' END, "
-            "finished_at = CASE WHEN $4 OR attempts >= $5 THEN $3::timestamptz END WHERE job_id = $1",
-            job_id,
+            "UPDATE jobs SET error = $3, state = $4, finished_at = $5 "
+            "WHERE job_id = $1 AND attempts = $2 AND state = 'running'",
+            job.job_id,
+            job.attempts,
             error,
-            now,
-            final,
-            MAX_ATTEMPTS,
+            state.value,
+            finished_at,
         )
 
     async def overdue(self, queued_before: datetime, abandoned_before: datetime) -> list[JobId]:
@@ -178,17 +189,23 @@ class ArqWaker:
         self._settings = RedisSettings.from_dsn(queue_url)
         self._settings.conn_retries = 0
         self._pool: ArqRedis | None = None
+        self._connecting = asyncio.Lock()
 
     async def wake(self, job_id: JobId) -> None:
         """Tell some worker that `job_id` waits."""
         try:
+            async with asyncio.timeout(WAKE_SECONDS):
+                await (await self._connected()).enqueue_job(RUN_JOB, str(job_id))
+        except (RedisError, OSError) as error:
+            log.warning("wake_up_lost", job_id=str(job_id), reason=type(error).__name__)
+
+    async def _connected(self) -> ArqRedis:
+        async with self._connecting:
             if self._pool is None:
                 self._pool = await create_pool(
                     self._settings, job_serializer=dump_message, job_deserializer=load_message
                 )
-            await self._pool.enqueue_job(RUN_JOB, str(job_id))
-        except (RedisError, OSError) as error:
-            log.warning("wake_up_lost", job_id=str(job_id), reason=type(error).__name__)
+            return self._pool
 
     async def close(self) -> None:
         """Close the connection, if one was opened."""

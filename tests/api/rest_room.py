@@ -133,7 +133,8 @@ class RestRoom:
         store, now = self.services.job_store, self.services.clock.now()
         while waiting := await store.overdue(now + timedelta(days=1), now - timedelta(days=1)):
             for job_id in waiting:
-                await store.fail(job_id, "nobody waits for it any more", now, final=True)
+                if job := await store.start(job_id, now, now - timedelta(days=1)):
+                    await store.fail(job, "nobody waits for it any more", now, final=True)
 
     async def learn(self) -> None:
         """Do what a worker does, until nothing waits."""

@@ -1,5 +1,6 @@
 """Jobs: a row remembers them, one worker at a time runs them, and what a dead worker left is picked up."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,11 +10,11 @@ import pytest
 import structlog
 
 from domain.clock import FixedClock
-from domain.errors import NotFound, ValidationFailed
+from domain.errors import NotFound, Unavailable, ValidationFailed
 from domain.ids import JobId, TenantId
 from domain.jobs.model import ABANDONED_AFTER, MAX_ATTEMPTS, Job, JobKind, JobState
 from domain.jobs.service import OVERDUE_AFTER, JobQueue, JobRunner, Report
-from domain.jobs.store import PostgresJobStore
+from domain.jobs.store import ArqWaker, PostgresJobStore
 from domain.storage.postgres import Database
 
 
@@ -117,3 +118,69 @@ async def test_a_job_is_logged_under_the_id_of_what_caused_it(
         job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
     await JobRunner(store, {JobKind.RETRAIN: handle}, clock).run(job_id)
     assert seen == [{"correlation_id": "a-callers-own-id", "job_id": str(job_id)}]
+
+
+async def test_a_worker_that_was_silent_for_too_long_says_nothing_of_its_job_any_more(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
+    silent = await store.start(job_id, clock.now(), clock.now() - ABANDONED_AFTER)
+    assert silent is not None
+    clock.set(clock.now() + ABANDONED_AFTER + timedelta(seconds=1))
+    other = await store.start(job_id, clock.now(), clock.now() - ABANDONED_AFTER)
+    assert other is not None
+    await store.beat(silent, 0.9, "late", clock.now())
+    await store.finish(silent, {"version": "late"}, clock.now())
+    found = await queue.job(tenant, job_id)
+    assert (found.state, found.progress, found.result) == (JobState.RUNNING, 0.0, None)
+    await store.finish(other, {"version": "v1"}, clock.now())
+    await store.fail(silent, "late", clock.now(), final=False)
+    done = await queue.job(tenant, job_id)
+    assert (done.state, done.result, done.error) == (JobState.DONE, {"version": "v1"}, None)
+
+
+async def test_what_was_down_for_a_moment_is_tried_again(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
+    await runner(store, clock, Unavailable("the database cannot be reached")).run(job_id)
+    waiting = await queue.job(tenant, job_id)
+    assert (waiting.state, waiting.error) == (JobState.QUEUED, "UNAVAILABLE: the database cannot be reached")
+    assert await runner(store, clock, {"version": "v1"}).run(job_id)
+    assert (await queue.job(tenant, job_id)).state is JobState.DONE
+
+
+async def test_a_worker_that_is_stopped_puts_its_job_back_at_once(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
+) -> None:
+    working = asyncio.Event()
+
+    async def endless(_job: Job, _report: Report) -> Mapping[str, Any]:
+        working.set()
+        await asyncio.Event().wait()
+        return {}
+
+    job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
+    running = asyncio.create_task(JobRunner(store, {JobKind.RETRAIN: endless}, clock).run(job_id))
+    await working.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    waiting = await queue.job(tenant, job_id)
+    assert (waiting.state, waiting.attempts, waiting.error) == (JobState.QUEUED, 1, "its worker was stopped")
+    assert await runner(store, clock, {"version": "v1"}).run(job_id)
+
+
+async def test_a_queue_that_never_answers_keeps_nobody_waiting() -> None:
+    asked = asyncio.Event()
+
+    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        waker = ArqWaker(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with asyncio.timeout(20):
+            await waker.wake(JobId(uuid4()))
+        assert asked.is_set()
+        await waker.close()
+        server.close()
