@@ -6,8 +6,10 @@ from typing import Any
 import click
 import uvicorn
 
+from cli.failure import FAILURE_STATUS
 from cli.options import transport_options
 from cli.transport import require_safe_transport, server_options
+from domain.bootstrap.secrets import require_configured
 from domain.logs import configure_logging
 from domain.settings import load_settings
 from graphql_api.app import create_app
@@ -41,21 +43,26 @@ def command(host: str | None, port: int | None, **transport: Any) -> None:
     settings = load_settings(host=host, port=port, **transport)
     configure_logging(level=settings.log_level, debug=settings.debug)
     require_safe_transport(settings)
+    require_configured(settings)
     app = create_app(settings)
     gc.freeze()
     gc.set_threshold(*COLLECTIONS)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=MAX_BODY_BYTES,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        **server_options(settings),
-    )
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=MAX_BODY_BYTES,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            **server_options(settings),
+        )
+    except SystemExit as ended:
+        # uvicorn ends with 3 where it could not start.
+        raise SystemExit(FAILURE_STATUS if ended.code else 0) from None

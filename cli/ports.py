@@ -40,6 +40,23 @@ def require_free_port(host: str, port: int) -> None:
     raise Conflict(f"port {port} on {host} is already in use{by}; choose another with --port", field="port")
 
 
+def free_port(host: str) -> int:
+    """A port that nobody listens on at this moment.
+
+    Raises:
+        ValidationFailed: `host` is no address of this machine.
+    """
+    for family, address in _addresses(host, 0):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.bind(address)
+                return int(probe.getsockname()[1])
+        except OSError:
+            # A name may stand for an IPv6 address on a machine that has none.
+            continue
+    raise ValidationFailed(f"cannot listen on {host}: it is no address of this machine", field="host")
+
+
 def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from cli.first_run import DEMO_USERS, FirstRun
 from cli.installation import local_settings
 from cli.options import data_dir_option, transport_options
 from cli.output import say, waiting
-from cli.ports import require_free_port
+from cli.ports import free_port, require_free_port
 from cli.program import Program
 from cli.servers import speak_quietly
 from cli.supervisor import Supervisor
@@ -27,6 +26,7 @@ from domain.storage.roles import without_credentials
 
 PROGRAMS = ("api", "worker")
 GRACE_SECONDS = 15.0
+LOCAL = "127.0.0.1"
 
 
 @click.command("up")
@@ -65,7 +65,9 @@ def command(  # noqa: PLR0913, RUF100 - one parameter an option
     Example:
       personalization up --port 8080 --data-dir .data
     """
-    settings = local_settings(founding=True, host=host, port=_port(host, port), data_dir=data_dir, **transport)
+    settings = local_settings(
+        founding=True, host=host, port=free_port(host or LOCAL) if port == 0 else port, data_dir=data_dir, **transport
+    )
     speak_quietly(settings)
     require_safe_transport(settings)
     require_free_port(settings.host, settings.port)
@@ -81,14 +83,6 @@ def command(  # noqa: PLR0913, RUF100 - one parameter an option
         announce(settings, endpoints, asyncio.run(first_run.token()), as_json=as_json)
         supervisor.wait()
     sys.exit(supervisor.exit_status)
-
-
-def _port(host: str | None, port: int | None) -> int | None:
-    if port != 0:
-        return port
-    with socket.socket() as probe:
-        probe.bind((host or "127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _start_servers(supervisor: Supervisor, settings: Settings) -> Settings:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
@@ -12,8 +13,9 @@ from arq.connections import RedisSettings
 from arq.worker import create_worker, func
 
 from domain.bootstrap import WorkerServices, open_worker
+from domain.bootstrap.secrets import require_configured, required
 from domain.errors import DomainError, Unavailable
-from domain.ids import JobId
+from domain.ids import JobId, TenantId
 from domain.jobs.model import JobKind
 from domain.jobs.service import Handler, JobRunner
 from domain.jobs.store import RUN_JOB, dump_message, load_message
@@ -52,6 +54,7 @@ def run(settings: Settings | None = None) -> None:
     """Run a worker until SIGINT or SIGTERM; jobs under way go back to the queue."""
     settings = settings or load_settings()
     configure_logging(level=settings.log_level, debug=settings.debug)
+    require_configured(settings)
     redis_settings = RedisSettings.from_dsn(_queue_url(settings))
     redis_settings.conn_retries = QUEUE_RETRIES
     redis_settings.retry_on_timeout = True
@@ -135,20 +138,17 @@ async def sweep_privacy(ctx: Context) -> None:
 
 async def sweep_interest(ctx: Context) -> None:
     """Delete the live counts of every tenant that have faded away."""
-    services = ctx["parts"].services
-    for tenant in await services.job_store.tenants():
-        await services.interest.sweep(tenant)
+    await _for_each_tenant(ctx, ctx["parts"].services.interest.sweep, "interest_not_swept")
 
 
 async def retain_all(ctx: Context) -> None:
-    """Delete what has become too old, of every tenant; what fails for one of them keeps it from no other."""
-    services = ctx["parts"].services
-    for tenant in await services.job_store.tenants():
-        try:
-            swept = await services.retention.run(tenant)
-            log.info("retention_ran", tenant=tenant, people=swept.people, rows=swept.rows.total())
-        except DomainError as error:
-            log.warning("retention_delayed", tenant=tenant, code=error.code, reason=error.message)
+    """Delete what has become too old, of every tenant."""
+
+    async def retain(tenant: TenantId) -> None:
+        swept = await ctx["parts"].services.retention.run(tenant)
+        log.info("retention_ran", tenant=tenant, people=swept.people, rows=swept.rows.total())
+
+    await _for_each_tenant(ctx, retain, "retention_delayed")
 
 
 async def retrain_all(ctx: Context) -> None:
@@ -160,11 +160,7 @@ async def watch_all(ctx: Context) -> None:
     """Look after the model of every tenant; arq starts it on one worker of the fleet."""
     parts = ctx["parts"]
     watch = ModelWatch(parts.training_log, parts.services.models, parts.services.clock)
-    for tenant in await parts.services.job_store.tenants():
-        try:
-            await watch.look(tenant)
-        except DomainError as error:
-            log.warning("model_not_watched", tenant=tenant, code=error.code, reason=error.message)
+    await _for_each_tenant(ctx, watch.look, "model_not_watched")
 
 
 async def mine_all(ctx: Context) -> None:
@@ -173,13 +169,8 @@ async def mine_all(ctx: Context) -> None:
 
 
 async def count_generations(ctx: Context) -> None:
-    """Count what people chose for their videos, every hour; what fails for one tenant keeps it from no other."""
-    parts: WorkerServices = ctx["parts"]
-    for tenant in await parts.services.job_store.tenants():
-        try:
-            await parts.census.count(tenant)
-        except DomainError as error:
-            log.warning("generations_not_counted", tenant=tenant, code=error.code, reason=error.message)
+    """Count what people chose for their videos, every hour and tenant by tenant."""
+    await _for_each_tenant(ctx, ctx["parts"].census.count, "generations_not_counted")
 
 
 async def judge_experiments(ctx: Context) -> None:
@@ -189,13 +180,17 @@ async def judge_experiments(ctx: Context) -> None:
 
 
 async def _hand_in(ctx: Context, kind: JobKind) -> None:
-    """Hand in a job for every tenant; what fails for one of them keeps it from no other."""
-    services = ctx["parts"].services
-    for tenant in await services.job_store.tenants():
+    """Hand in a job for every tenant."""
+    await _for_each_tenant(ctx, lambda tenant: ctx["parts"].services.jobs.enqueue(tenant, kind), "job_not_handed_in")
+
+
+async def _for_each_tenant(ctx: Context, act: Callable[[TenantId], Awaitable[object]], failed: str) -> None:
+    """Act for every tenant; what fails for one of them is logged as `failed` and keeps it from no other."""
+    for tenant in await ctx["parts"].services.job_store.tenants():
         try:
-            await services.jobs.enqueue(tenant, kind)
+            await act(tenant)
         except DomainError as error:
-            log.warning("job_not_handed_in", kind=kind, tenant=tenant, code=error.code, reason=error.message)
+            log.warning(failed, tenant=tenant, code=error.code, reason=error.message)
 
 
 async def _learn(rights: RightsService, batches: BatchLoop) -> None:
@@ -206,12 +201,14 @@ async def _learn(rights: RightsService, batches: BatchLoop) -> None:
             break
         except Unavailable as error:
             log.warning("erasures_not_replayed", reason=error.message)
-            await asyncio.sleep(REPLAY_PAUSE_SECONDS)
+        except Exception:
+            log.exception("erasures_not_replayed")
+        await asyncio.sleep(REPLAY_PAUSE_SECONDS)
     await batches.run()
 
 
 def _queue_url(settings: Settings) -> str:
-    return settings.queue_url or settings.redis_url or "redis://127.0.0.1:6379"
+    return required(settings.queue_url or settings.redis_url, "PERSONALIZATION_REDIS_URL")
 
 
 async def _has_beaten(settings: Settings) -> bool:

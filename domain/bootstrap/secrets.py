@@ -22,6 +22,13 @@ def derived(settings: Settings, purpose: str) -> bytes:
     return derive(settings.secret.get_secret_value(), purpose)
 
 
+def require_configured(settings: Settings) -> None:
+    """Raise `ValidationFailed` naming the first setting that a process of the service lacks."""
+    required(settings.database_url, "PERSONALIZATION_DATABASE_URL")
+    required(settings.redis_url, "PERSONALIZATION_REDIS_URL")
+    derived(settings, "database role")
+
+
 def required(value: str | None, variable: str) -> str:
     """The value. Raises `ValidationFailed` naming the variable if there is none."""
     if value is None:

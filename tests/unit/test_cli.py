@@ -16,7 +16,7 @@ from cli.installation import local_settings
 from cli.main import COMMANDS, main
 
 
-def run(*arguments: str, **variables: str) -> Result:
+def run(*arguments: str, **variables: str | None) -> Result:
     return CliRunner().invoke(main, arguments, env={"PERSONALIZATION_DATA_DIR": None, **variables})
 
 
@@ -155,3 +155,38 @@ def test_the_module_runs_as_the_command_does() -> None:
     command = [sys.executable, "-P", "-m", "cli", "--version"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))
     assert "0." in shown.stdout
+
+
+ADDRESSES = {
+    "PERSONALIZATION_DATABASE_URL": "postgresql://127.0.0.1:1/nothing",
+    "PERSONALIZATION_REDIS_URL": "redis://127.0.0.1:1/0",
+    "PERSONALIZATION_SECRET": "a-secret-of-this-test-only-0123456789",
+    "PERSONALIZATION_JWT_SECRET": "a-secret-of-this-test-only-0123456789",
+}
+
+
+@pytest.mark.parametrize("process", ["api", "worker"])
+@pytest.mark.parametrize("missing", list(ADDRESSES)[:3])
+def test_a_process_that_lacks_a_setting_ends_at_once(process: str, missing: str, tmp_path: Path) -> None:
+    shown = run(process, **{**ADDRESSES, missing: None, "PERSONALIZATION_DATA_DIR": str(tmp_path)})
+    assert shown.exit_code == 2
+    assert f"VALIDATION: {missing} is required\n" in shown.stderr
+
+
+def test_an_api_that_cannot_start_ends_with_1(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("no key at all")
+    keys.chmod(0o600)
+    variables = {**ADDRESSES, "PERSONALIZATION_KEK_FILE": str(keys), "PERSONALIZATION_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "cli", "api", "--port", "1"]
+    shown = subprocess.run(command, capture_output=True, env={**os.environ, **variables}, check=False)
+    assert shown.returncode == 1
+    assert b"Application startup failed" in shown.stderr
+
+
+@pytest.mark.parametrize(("host", "status"), [("nowhere.invalid", 2), ("::1", 1)])
+def test_a_free_port_is_looked_for_on_any_address(host: str, status: int, tmp_path: Path) -> None:
+    (tmp_path / "postgres").write_text("in the way of the database")
+    shown = run("up", "--host", host, "--port", "0", "--data-dir", str(tmp_path))
+    assert shown.exit_code == status, shown.output
+    assert "Traceback" not in shown.output
