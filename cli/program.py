@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import BinaryIO, TextIO
@@ -81,22 +82,40 @@ class Program:
         return self._child.exit_status() if self._child is not None else None
 
     def _keep(self, readable: int) -> None:
-        log = open_log(self._data_dir, self.name)
+        log = _Log(self._data_dir, self.name)
         with os.fdopen(readable, "rb") as pipe:
             while line := pipe.readline(LINE_BYTES):
-                if log.tell() > LOG_BYTES:
-                    log.close()
-                    log = open_log(self._data_dir, self.name)
-                self._write(log, line)
-        log.close()
+                # A full disk or a closed terminal costs lines, never the service: a pipe that nobody empties stalls it.
+                with suppress(OSError, ValueError):
+                    self._show(line)
+                with suppress(OSError, ValueError):
+                    log.write(line)
+        with suppress(OSError):
+            log.close()
 
-    def _write(self, log: BinaryIO, line: bytes) -> None:
-        # A full disk or a closed terminal costs lines, never the service: a pipe that nobody empties would stall it.
-        try:
-            log.write(line)
-            log.flush()
-            if self._echo is not None:
-                self._echo.write(f"{self.name:>8} | {line.decode(errors='replace').rstrip()}\n")
-                self._echo.flush()
-        except (OSError, ValueError):
-            return
+    def _show(self, line: bytes) -> None:
+        if self._echo is not None:
+            self._echo.write(f"{self.name:>8} | {line.decode(errors='replace').rstrip()}\n")
+            self._echo.flush()
+
+
+class _Log:
+    """The log of a program, opened with its next line where it is not open, or has grown large."""
+
+    def __init__(self, data_dir: Path, name: str) -> None:
+        self._data_dir = data_dir
+        self._name = name
+        self._file: BinaryIO | None = None
+
+    def write(self, line: bytes) -> None:
+        if self._file is not None and self._file.tell() > LOG_BYTES:
+            self.close()
+        if self._file is None:
+            self._file = open_log(self._data_dir, self._name)
+        self._file.write(line)
+        self._file.flush()
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli.ports import is_port_free, require_free_port
+from cli.program import Program
 from cli.supervisor import RestartPolicy
 from domain.errors import Conflict, ValidationFailed
 
@@ -44,6 +45,7 @@ with Supervisor(report, policy) as supervisor:
 sys.exit(supervisor.exit_status)
 """
 
+PIPE_BYTES = 64 * 1024
 SLEEPS = "import time; print('hello', flush=True); time.sleep(600)"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
@@ -226,6 +228,17 @@ def test_output_is_kept_and_shown_under_its_name(folder: Path) -> None:
 
     assert run.log("api") == "hello\n"
     assert (folder / "logs" / "api.log").stat().st_mode & 0o077 == 0
+
+
+def test_a_log_that_cannot_be_written_stalls_no_program(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("in the way of the folder")
+    talks = (sys.executable, "-c", f"import sys; sys.stderr.write(('x' * 99 + '\\n') * {PIPE_BYTES // 20})")
+    program = Program("api", talks, os.environ, tmp_path)
+    program.start()
+    try:
+        eventually(lambda: program.exit_status() == 0)
+    finally:
+        program.stop()
 
 
 def test_the_pause_doubles_up_to_its_limit() -> None:
