@@ -195,9 +195,9 @@ def compare(histories: Histories) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     models: dict[str, Model] = {**fitted_sources(inner, 0), "SASRec": sequences}
     whole = build_examples(list(models.values()), cases, told)
-    without = list(range(len(models) - 1))
+    without = np.arange(len(models) - 1)
     values = np.array([whole.values(part) for part in whole.table])
-    having, lacking = _judged(whole), _judged(_only(whole, without))
+    having, lacking = _judged(whole), _judged(whole.only(without))
     return {
         "protocol": "validation split of leave-last",
         "lists": len(cases),
@@ -213,17 +213,6 @@ def compare(histories: Histories) -> dict[str, Any]:
 def _judged(examples: Examples) -> NDArray[np.float64]:
     found = learn_mixture(examples, 0, deep=True).judged
     return np.zeros(len(examples)) if found is None else found
-
-
-def _only(examples: Examples, sources: list[int]) -> Examples:
-    return Examples(
-        np.ascontiguousarray(examples.table[sources]),
-        examples.wanted,
-        examples.ideal,
-        examples.users,
-        examples.lengths,
-        examples.speaking[sources],
-    )
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ import json, resource, sys, time
 started = time.perf_counter()
 import {modules}
 seconds = time.perf_counter() - started
-heavy = sorted({{"torch", "sklearn", "implicit"}} & set(sys.modules))
+heavy = sorted({{"torch", "sklearn", "implicit", "scipy"}} & set(sys.modules))
 mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({{"seconds": seconds, "mib": mib, "heavy": heavy}}))
 """
@@ -57,7 +57,7 @@ def imports() -> list[Figure]:
     """Time and peak memory of a fresh interpreter that imports the API, beside its libraries alone."""
     floor, ours = ([_imported(modules) for _ in range(REPEATS)] for modules in (LIBRARIES, "graphql_api.app"))
     heavy = ours[0]["heavy"]
-    note = f"loads {', '.join(heavy)}" if heavy else "no torch, sklearn or implicit"
+    note = f"loads {', '.join(heavy)}" if heavy else "no torch, sklearn, implicit or scipy"
     return [
         Figure("API import", "s", _median(ours, "seconds"), _median(floor, "seconds"), note),
         Figure("API import, peak memory", "MiB", _median(ours, "mib"), _median(floor, "mib"), note),

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-FAMILIES: Final = (
-    "clean", "bold", "cinematic", "playful", "elegant", "retro", "neon", "handmade", "natural", "tech",
-)  # fmt: skip
-"""The families of looks; styles belong to the same ones, so a style can suit a template."""
-
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a template looks; `manner` completes "with ..." and names two things."""
+    """How a template looks; `manner` completes "with ..." and names two things.
+
+    Styles belong to the same families, so that a style can suit a template.
+    """
 
     family: str
     palette: str
