@@ -23,7 +23,6 @@ from workers.snapshot import EXPLORED_LIMIT, Snapshot, TrainingRows, snapshot_of
 from workers.training.clicks import ExploredPlaces
 from workers.training.config import TrainingConfig
 from workers.training.drift import baseline, drift
-from workers.training.interactions import TrainingSet
 
 if TYPE_CHECKING:
     from workers.training.gate import Candidate, Champion
@@ -117,7 +116,7 @@ class Retraining:
         """
         order = Order.of(job.arguments, self._settings)
         report(0.0, "read")
-        snapshot = await self._snapshot(job.tenant)
+        snapshot = await snapshot_of(self._rows, await self._catalog.snapshot(job.tenant), job.tenant)
         explored = snapshot.explored(await self._rows.explored(job.tenant, EXPLORED_LIMIT))
         champion = await self._champion(job.tenant)
         trained = await asyncio.to_thread(_worked, snapshot, explored, order.config, champion, report, self._judge)
@@ -137,13 +136,6 @@ class Retraining:
             metrics=dict(record.metrics),
         )
         return _result(record)
-
-    async def training_set(self, tenant: TenantId) -> TrainingSet:
-        """The tenant's consented rows over its catalogue, as arrays; items that left the catalogue are left out."""
-        return (await self._snapshot(tenant)).training_set
-
-    async def _snapshot(self, tenant: TenantId) -> Snapshot:
-        return await snapshot_of(self._rows, await self._catalog.snapshot(tenant), tenant)
 
     async def _champion(self, tenant: TenantId) -> LoadedModel | None:
         """The version that serves; None if there is none or it cannot be served."""

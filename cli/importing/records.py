@@ -97,7 +97,6 @@ class EventRules:
     """What an event must obey at the time of an import."""
 
     now: datetime
-    types: Collection[str] = EVENT_TYPES
 
     def event(
         self,
@@ -120,8 +119,8 @@ class EventRules:
         """
         strength = _value(value)
         kind = _text(type, "type") or ("item_viewed" if strength is None else "rated")
-        if kind not in self.types:
-            raise ValidationFailed(f"unknown type '{shown(kind)}'{did_you_mean(kind, self.types)}", field="type")
+        if kind not in EVENT_TYPES:
+            raise ValidationFailed(f"unknown type '{shown(kind)}'{did_you_mean(kind, EVENT_TYPES)}", field="type")
         if kind == "rated" and strength is None:
             raise ValidationFailed("a rating needs a value", field="value")
         return ImportedEvent(

@@ -20,7 +20,9 @@ from tests.api.graphql_room import caller as graph_caller
 from tests.api.rest_room import AGREED, RestRoom
 from workers import main
 from workers.retrain import Retraining
+from workers.snapshot import snapshot_of
 from workers.training.config import TrainingConfig
+from workers.training.interactions import TrainingSet
 
 PEOPLE = 12
 
@@ -124,16 +126,18 @@ async def test_a_tenant_without_behaviour_has_a_reason_instead_of_a_model(
     assert (job.error or "").startswith("VALIDATION:")
 
 
+async def training_set(room: RestRoom, worker: dict[str, Any]) -> TrainingSet:
+    catalog = await room.services.catalog.snapshot(room.tenant)
+    return (await snapshot_of(worker["parts"].training_log, catalog, room.tenant)).training_set
+
+
 async def test_those_who_do_not_agree_to_training_are_not_trained_on(room: RestRoom, worker: dict[str, Any]) -> None:
     await behave(room)
-    retraining = Retraining(
-        worker["parts"].training_log, room.services.catalog, room.services.models, room.services.segments
-    )
-    with_everybody = await retraining.training_set(room.tenant)
+    with_everybody = await training_set(room, worker)
     await room.services.privacy.record_consent(
         room.tenant, UserId("user0"), [ConsentPurpose.TRAINING], granted=False, evidence=AGREED
     )
-    without_one = await retraining.training_set(room.tenant)
+    without_one = await training_set(room, worker)
     assert len(set(with_everybody.user_index.tolist())) == PEOPLE
     assert len(set(without_one.user_index.tolist())) == PEOPLE - 1
 
@@ -151,10 +155,7 @@ async def test_training_sees_where_lists_were_served(room: RestRoom, worker: dic
         "mutation Take($input: TrackInteractionInput!) { trackInteraction(input: $input) { __typename } }",
         input={"userId": "user0", "itemId": taken, "action": "USED", "recommendationId": answer["recommendationId"]},
     )
-    retraining = Retraining(
-        worker["parts"].training_log, room.services.catalog, room.services.models, room.services.segments
-    )
-    served = (await retraining.training_set(room.tenant)).served
+    served = (await training_set(room, worker)).served
     assert served is not None
     assert list(served.situations) == [("device=mobile", "surface=home", "purpose=social_media")]
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from domain.models.network import FEATURE_LIMIT, Layer, PreferenceNetwork
 from domain.recommendations.refinement import lifted
-from workers.training.network import module_of
 
 
 def network(seed: int, widths: Sequence[int], scale: float) -> PreferenceNetwork:
@@ -29,6 +29,18 @@ def network(seed: int, widths: Sequence[int], scale: float) -> PreferenceNetwork
         bounds=np.array([0, 3], dtype=np.int32),
         weights=np.array([0.0, 0.5], dtype=np.float32),
     )
+
+
+def module_of(network: PreferenceNetwork) -> nn.Sequential:
+    """The same network in torch, without the standardization of its features."""
+    parts: list[nn.Module] = []
+    for weights, bias in network.layers:
+        linear = nn.Linear(*weights.shape)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(np.array(weights.T)))
+            linear.bias.copy_(torch.from_numpy(np.array(bias)))
+        parts += [linear, nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
 
 
 networks = st.builds(

@@ -157,6 +157,15 @@ def test_the_module_runs_as_the_command_does() -> None:
     assert "0." in shown.stdout
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 200_000, b"7"])
+def test_a_configuration_that_is_none_is_wrong_input(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_bytes(content)
+    shown = run("train", "--tenant", "demo", "--config", str(file), "--data-dir", str(tmp_path / "data"))
+    assert shown.exit_code == 2
+    assert shown.stderr.startswith("VALIDATION: ")
+
+
 ADDRESSES = {
     "PERSONALIZATION_DATABASE_URL": "postgresql://127.0.0.1:1/nothing",
     "PERSONALIZATION_REDIS_URL": "redis://127.0.0.1:1/0",

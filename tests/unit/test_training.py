@@ -226,7 +226,8 @@ def test_metrics_of_a_known_ranking() -> None:
         trend=np.zeros(4, dtype=np.float32),
         parameters=model.parameters,
     )
-    found = measure(empty, HoldOut(data, users=np.array([0]), targets=np.array([3])))
+    complete = pairs([0, 0, 1, 2, 2, 3, 3, 3], [0, 3, 0, 0, 1, 0, 1, 2], [1] * 8, [0, 1] + [0] * 6)
+    found = measure(empty, HoldOut(data, np.array([0]), np.array([3]), complete, np.array([1])))
     assert found["popularity_ndcg_at_10"] == found["blend_ndcg_at_10"] == pytest.approx(1 / np.log2(4))
     assert found["popularity_recall_at_10"] == 1.0
 

@@ -108,8 +108,8 @@ def configured(file: Path | None) -> dict[str, Any]:
         return {}
     try:
         return settings_in(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValidationFailed(f"{file} cannot be read", field="config") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValidationFailed(f"{file} cannot be read as UTF-8", field="config") from error
 
 
 def settings_in(text: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def settings_in(text: str) -> dict[str, Any]:
     """
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValidationFailed("the configuration is not JSON", field="config") from error
     if not isinstance(values, dict):
         raise ValidationFailed("the configuration is not a JSON object", field="config")

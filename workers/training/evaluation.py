@@ -32,15 +32,15 @@ class HoldOut:
         training: every pair but those held out.
         users: int64[k], whose item each target is, ascending.
         targets: int64[k], an item that the user took to, of those that training did not see.
-        complete: everything, with `places`; None where nothing happened between training and any target.
+        complete: everything.
         places: int64[k], each target's place in `complete`.
     """
 
     training: Interactions
     users: NDArray[np.int64]
     targets: NDArray[np.int64]
-    complete: Interactions | None = None
-    places: NDArray[np.int64] | None = None
+    complete: Interactions
+    places: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.users)
@@ -61,21 +61,14 @@ class HoldOut:
 
     def select(self, mask: NDArray[np.bool_]) -> "HoldOut":
         """The targets in `mask`, bool[k]."""
-        places = None if self.places is None else self.places[mask]
-        return HoldOut(self.training, self.users[mask], self.targets[mask], self.complete, places)
+        return HoldOut(self.training, self.users[mask], self.targets[mask], self.complete, self.places[mask])
 
     def observations(self, number: int) -> Observations:
         """What the user of a target did before it, the newest first."""
-        user = int(self.users[number])
-        if self.complete is None or self.places is None:
-            return observations_of(self.training, user)
-        return observations_of(self.complete, user, before=int(self.places[number]))
+        return observations_of(self.complete, int(self.users[number]), before=int(self.places[number]))
 
     def moment(self, number: int) -> float:
-        """When the user took to a target, in seconds since the epoch; the latest time of all where it is not kept."""
-        if self.complete is None or self.places is None:
-            last_at = self.training.last_at
-            return float(last_at.max()) / _MICROSECONDS if len(last_at) else 0.0
+        """When the user took to a target, in seconds since the epoch."""
         return float(self.complete.last_at[self.places[number]]) / _MICROSECONDS
 
 

@@ -42,7 +42,6 @@ WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 SURE: Final = 2.5
 """Standard errors by which the network has to be better than the blend."""
 
-
 WORTH: Final = 0.01
 """And the part of the blend's value that it has to add."""
 
@@ -118,18 +117,6 @@ def _fitted(taught: Lists, checked: Lists, seed: int) -> PreferenceNetwork:
     )
     bounds = np.array(HISTORY_BOUNDS, dtype=np.int32)
     return PreferenceNetwork(taught.names, means, scales, layers, bounds, np.zeros(len(bounds), dtype=np.float32))
-
-
-def module_of(network: PreferenceNetwork) -> nn.Sequential:
-    """The same network in torch, without the standardization of its features."""
-    parts: list[nn.Module] = []
-    for weights, bias in network.layers:
-        linear = nn.Linear(*weights.shape)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(np.array(weights.T)))
-            linear.bias.copy_(torch.from_numpy(np.array(bias)))
-        parts += [linear, nn.ReLU()]
-    return nn.Sequential(*parts[:-1])
 
 
 def _module(features: int, seed: int) -> nn.Sequential:

@@ -90,29 +90,29 @@ class Estimates:
     effective_size: float
 
 
-def estimates(exposures: Exposures, seed: int, clip: float = DEFAULT_CLIP) -> Estimates:
+def estimates(exposures: Exposures, seed: int) -> Estimates:
     """What the policy would have earned.
 
     Raises:
         ValueError: no exposure speaks of the policy.
     """
-    table = _table(exposures, clip)
+    table = _table(exposures)
     resampled = _resampled(table, seed)
     return Estimates(
         ips=_estimate(table, resampled, _ips),
         snips=_estimate(table, resampled, _snips),
         doubly_robust=_estimate(table, resampled, _doubly_robust),
-        effective_size=exposures.effective_size(clip),
+        effective_size=exposures.effective_size(),
     )
 
 
-def difference(one: Exposures, other: Exposures, seed: int, clip: float = DEFAULT_CLIP) -> Estimate:
+def difference(one: Exposures, other: Exposures, seed: int) -> Estimate:
     """What `one` would have earned more than `other` on the same exposures, doubly robust and paired.
 
     Raises:
         ValueError: no exposure speaks of one of the policies.
     """
-    table = np.hstack((_table(one, clip), _table(other, clip)))
+    table = np.hstack((_table(one), _table(other)))
     return _estimate(
         table,
         _resampled(table, seed),
@@ -120,9 +120,9 @@ def difference(one: Exposures, other: Exposures, seed: int, clip: float = DEFAUL
     )
 
 
-def _table(exposures: Exposures, clip: float) -> NDArray[np.float64]:
+def _table(exposures: Exposures) -> NDArray[np.float64]:
     """The sums that all estimators are made of, for each person: float64[people, 5]."""
-    weights = exposures.weights(clip)
+    weights = exposures.weights()
     if not weights.any():
         raise ValueError("no exposure speaks of the policy")
     people = np.unique(exposures.people, return_inverse=True)[1]
