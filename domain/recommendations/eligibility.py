@@ -54,8 +54,7 @@ class Eligibility:
         mask[self._windowed] &= (self._from <= now) & (now < self._until)
         if device is not None and len(self._bound):
             mask[self._made_for_others(device.casefold())] = False
-        known = self._catalog.rows
-        mask[[known[item_id] for item_id in without if item_id in known]] = False
+        mask[[row for row in map(self._catalog.rows.get, without) if row is not None]] = False
         return mask
 
     def next_change(self, at: datetime) -> float:

@@ -4,7 +4,6 @@ Computed for the final page only: the contribution of every action to every item
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -160,7 +159,9 @@ def _weighed(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     total = sum(reason.weight for reason in reasons)
     merged: dict[ReasonCode, Reason] = {}
     for said in reasons:
-        held = merged.get(said.code, Reason(said.code, 0.0))
-        evidence = tuple(dict.fromkeys((*held.evidence, *said.evidence)))[:EVIDENCE]
-        merged[said.code] = replace(said, weight=held.weight + said.weight / total, evidence=evidence)
+        weight, evidence, held = said.weight / total, said.evidence, merged.get(said.code)
+        if held is not None:
+            weight, evidence = held.weight + weight, (*held.evidence, *evidence)
+        strongest = tuple(dict.fromkeys(evidence))[:EVIDENCE]
+        merged[said.code] = Reason(said.code, weight, strongest, said.preferences, said.features)
     return tuple(sorted(merged.values(), key=lambda reason: -reason.weight))

@@ -47,10 +47,11 @@ def observe(history: Sequence[HistoryEntry], rows: Mapping[ItemId, int]) -> Obse
     """
     totals: dict[int, float] = {}
     oldest_first = sorted(history, key=attrgetter("occurred_at"))
+    row_of, total_of = rows.get, totals.get
     for entry in reversed(oldest_first):
-        row = rows.get(entry.item_id)
+        row = row_of(entry.item_id)
         if row is not None:
-            totals[row] = totals.get(row, 0.0) + entry.weight
+            totals[row] = total_of(row, 0.0) + entry.weight
     known = {row: weight for row, weight in totals.items() if weight != 0}
     return Observations(
         rows=np.fromiter(known.keys(), dtype=np.int64, count=len(known)),

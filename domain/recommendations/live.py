@@ -113,6 +113,8 @@ class Together:
 
     def reason(self, row: int) -> tuple[float, list[int]]:
         """What is added to the score of one item, and because of which items, the strongest first."""
+        if not len(self.rows):
+            return 0.0, []
         about = np.flatnonzero(self.rows == row)
         strongest = about[np.argsort(-self.gains[about], kind="stable")]
         return float(self.gains[about].sum()), self.because[strongest].tolist()

@@ -4,7 +4,7 @@ Every item is scored, since one matrix-vector product over tens of thousands of 
 only a model with an index, of very many items, is asked for candidates. They are cut after every rule has had its say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -292,8 +292,6 @@ def _blocks(model: FactorModel, scorer: Scorer) -> BlockScorer | None:
     return BlockScorer(model, model.index, scorer)
 
 
-def _unwanted(history: Sequence[HistoryEntry], query: RecommendationQuery) -> Iterator[ItemId]:
-    yield from query.exclude
-    for entry in history:
-        if not query.include_seen or entry.weight < 0:
-            yield entry.item_id
+def _unwanted(history: Sequence[HistoryEntry], query: RecommendationQuery) -> list[ItemId]:
+    seen = (entry.item_id for entry in history if not query.include_seen or entry.weight < 0)
+    return [*query.exclude, *seen]
