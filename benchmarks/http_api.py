@@ -6,16 +6,14 @@ One server process each (ours as production runs it, the floors of `benchmarks.b
 from this process on the other core, each asking for a person of its own, so that no two share one look into the cache.
 Ours and floor are measured in turns, and each figure is the median of five. Ours runs with authentication, limits,
 metrics and logs on, and notes the exposure of every list that it serves in PostgreSQL; the floors write nothing, and
-compute in one thread.
+compute in one thread. Beside the rate stands the processor time that the server process itself takes for a request, in
+user and kernel mode, which other work on the machine disturbs less. Redis counts the floor's round trips.
 """
 
 import argparse
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,11 +28,12 @@ from typing import Any
 
 import asyncpg
 import numpy as np
+from redis.asyncio import Redis
 
 from benchmarks import bare_events
 from benchmarks.live_updates import AGREED, TENANT
 from benchmarks.report import Figure, publish
-from benchmarks.server import SECRET, answering, api_server, free_port, settings_in
+from benchmarks.server import SECRET, Server, api_server, floor_server, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import migrate_database, open_services, open_worker
 from domain.catalog.model import CatalogItem, ItemKind
@@ -59,7 +58,7 @@ QUERY = f"query Q($user: String!) {{ recommendations(userId: $user, first: 10) {
 class Target:
     """Requests that are sent again and again, one of each person."""
 
-    port: int
+    server: Server
     path: str
     body: Callable[[UserId], dict[str, Any]]
     people: Sequence[UserId] = PEOPLE
@@ -78,11 +77,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Speed:
-    """What came of it."""
+    """What came of it: requests a second, milliseconds, and microseconds of the server's processor for a request."""
 
     rate: float
     p50: float
     p99: float
+    processor: float
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,7 +109,7 @@ async def _measured(folder: Path, seconds: float) -> list[Figure]:
         await migrate_database(settings)
         await _furnish(settings)
         async with AsyncExitStack() as stack:
-            floor = await stack.enter_async_context(_floor(valkey.url))
+            floor = await stack.enter_async_context(floor_server(valkey.url))
             cached = await stack.enter_async_context(_api(settings, manifest))
             anew = await stack.enter_async_context(_api(settings.model_copy(update={"cache_ttl": 0}), manifest))
             trusted = partial(_asked, documentId=document)
@@ -127,6 +127,7 @@ async def _measured(folder: Path, seconds: float) -> list[Figure]:
                 ("REST, list cached", listed, Target(floor, "/constant", _rest)),
             )
             figures = [figure for name, ours, bare in pairs for figure in await _compared(name, ours, bare, seconds)]
+            figures.append(await _round_trips(valkey.url, pairs[-1][-1]))
         figures += await _events(settings, postgres.owner_url, manifest, seconds)
     return figures
 
@@ -151,7 +152,23 @@ async def _compared(name: str, ours: Target, floor: Target, seconds: float) -> l
         Figure(name, "requests/s", found.rate, bare.rate, f"{CONNECTIONS} connections"),
         Figure(f"{name}, p50", "ms", found.p50, bare.p50),
         Figure(f"{name}, p99", "ms", found.p99, bare.p99),
+        Figure(f"{name}, processor time of a request", "us", found.processor, bare.processor),
     ]
+
+
+async def _round_trips(redis_url: str, floor: Target) -> Figure:
+    """How often a floor asks Redis for one request, as Redis counts it."""
+    redis = Redis.from_url(redis_url)
+
+    async def asked() -> int:
+        return int((await redis.info("commandstats")).get("cmdstat_get", {}).get("calls", 0))
+
+    before, sent = await asked(), 500
+    for _, request in zip(range(sent), cycle(floor.requests()), strict=False):
+        await _send(floor.server.port, request, 0.0)
+    found = (await asked() - before) / sent
+    await redis.aclose()
+    return Figure("round trips to Redis for a request to the floor", "", found, note="counted by Redis")
 
 
 def _median(speeds: Sequence[Speed]) -> Speed:
@@ -161,18 +178,21 @@ def _median(speeds: Sequence[Speed]) -> Speed:
 async def _loaded(target: Target, seconds: float) -> Speed:
     """Send a request over every connection again and again."""
     requests = [request for _, request in zip(range(CONNECTIONS), cycle(target.requests()), strict=False)]
-    await asyncio.gather(*(_send(target.port, request, 0.5) for request in requests))
-    found = await asyncio.gather(*(_send(target.port, request, seconds) for request in requests))
+    await asyncio.gather(*(_send(target.server.port, request, 0.5) for request in requests))
+    before = target.server.processor_seconds()
+    found = await asyncio.gather(*(_send(target.server.port, request, seconds) for request in requests))
+    taken = target.server.processor_seconds() - before
     times = [1000.0 * one for some in found for one in some]
     quantiles = statistics.quantiles(times, n=100, method="inclusive")
-    return Speed(len(times) / seconds, quantiles[49], quantiles[98])
+    return Speed(len(times) / seconds, quantiles[49], quantiles[98], 1e6 * taken / len(times))
 
 
 async def _send(port: int, request: bytes, seconds: float) -> list[float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     times = list[float]()
     until = time.perf_counter() + seconds
-    while (started := time.perf_counter()) < until:
+    while not times or time.perf_counter() < until:
+        started = time.perf_counter()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
@@ -188,8 +208,8 @@ async def _events(settings: Settings, owner_url: str, manifest: Path, seconds: f
     """Durable events a second in calls of a hundred, beside the bare insertion of as many rows."""
     part, name = seconds / TURNS, "durable events over HTTP, 100 a call, one user"
     told, with_key, without = list[float](), list[float](), list[float]()
-    async with _api(settings, manifest) as port:
-        target = Target(port, "/api/personalization/learn-preferences", _told, PEOPLE[:1])
+    async with _api(settings, manifest) as server:
+        target = Target(server, "/api/personalization/learn-preferences", _told, PEOPLE[:1])
         for _ in range(TURNS):
             told.append((await _loaded(target, part)).rate * BATCH)
             with_key.append(await _inserted(owner_url, part, bare_events.INSERT_KEYED, bare_events.keyed_columns))
@@ -255,31 +275,10 @@ def person_token(person: UserId) -> str:
 
 
 @asynccontextmanager
-async def _api(settings: Settings, manifest: Path) -> AsyncIterator[int]:
+async def _api(settings: Settings, manifest: Path) -> AsyncIterator[Server]:
     more = {"CACHE_TTL": settings.cache_ttl, "TRUSTED_DOCUMENTS_FILE": manifest, "LOG_LEVEL": "INFO"}
-    async with api_server(settings, more) as (address, _):
-        yield int(address.rsplit(":", 1)[1].split("/")[0])
-
-
-@asynccontextmanager
-async def _floor(redis_url: str) -> AsyncIterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_http:app", "--port", str(port), "--no-access-log"]
-    environment: dict[str, Any] = {
-        **os.environ,
-        "BENCH_REDIS": redis_url,
-        "BENCH_SECRET": SECRET,
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *command, "--loop", "uvloop", "--http", "httptools", env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        await answering(port)
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()
+    async with api_server(settings, more) as (address, process):
+        yield Server(int(address.rsplit(":", 1)[1].split("/")[0]), process.pid)
 
 
 if __name__ == "__main__":

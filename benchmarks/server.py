@@ -1,4 +1,4 @@
-"""A service of its own for a benchmark: its settings, and an API process as production runs it."""
+"""Servers of a benchmark: an API process as production runs it with its settings, and the process of the floors."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,6 +34,19 @@ def settings_in(folder: Path, database_url: str, redis_url: str) -> Settings:
         log_level="ERROR",
         event_limit=ENDLESS,
     )
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process under load."""
+
+    port: int
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """What it has taken of the processor so far, in user and kernel mode."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -63,6 +77,23 @@ async def api_server(
     try:
         await answering(port)
         yield f"ws://127.0.0.1:{port}/graphql", process
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def floor_server(redis_url: str) -> AsyncIterator[Server]:
+    """A process of `benchmarks.bare_http`, on the same loop and parser as the service."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_http:app", "--port", str(port), "--no-access-log"]
+    environment = {**os.environ, "BENCH_REDIS": redis_url, "BENCH_SECRET": SECRET, "OPENBLAS_NUM_THREADS": "1"}
+    process = await asyncio.create_subprocess_exec(
+        *command, "--loop", "uvloop", "--http", "httptools", env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        await answering(port)
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         await process.wait()
