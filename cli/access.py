@@ -20,8 +20,13 @@ def issue(settings: Settings, tenant: TenantId, user: str, scopes: Iterable[str]
     """A token for one person of one tenant.
 
     Raises:
-        ValidationFailed: no secret is configured, a scope is unknown, or `user` cannot be a user id.
+        ValidationFailed: an identity provider issues the tokens, no secret is configured, a scope is unknown, or `user`
+            cannot be a user id.
     """
+    if settings.jwt_jwks_url is not None:
+        raise ValidationFailed(
+            "tokens come from the identity provider; no other is accepted", field="PERSONALIZATION_JWT_JWKS_URL"
+        )
     if settings.jwt_secret is None:
         raise ValidationFailed("signing a token needs a shared secret", field="PERSONALIZATION_JWT_SECRET")
     return issue_token(

@@ -1,5 +1,6 @@
 """How a command fails: one line that names the code, and an exit status that a script can act on."""
 
+import re
 from typing import IO, Any, Final
 
 import click
@@ -21,7 +22,9 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write `CODE: message (field)` to standard error."""
-        place = f" ({self._error.field})" if self._error.field and self._error.field not in self.message else ""
+        field = self._error.field
+        named = field is None or re.search(rf"(?<!\w){re.escape(field)}(?!\w)", self.message)
+        place = "" if named else f" ({field})"
         label = click.style(self._error.code, fg="red", bold=True)
         click.echo(f"{label}: {self.message}{place}", file=file, err=True)
 

@@ -66,8 +66,12 @@ class FirstRun:
                 await services.jobs.enqueue(DEMO_TENANT, JobKind.WORKFLOWS)
 
     async def token(self) -> str | None:
-        """A token with every scope for whoever develops, noted in the audit log; None in production."""
-        if self.settings.environment is not Environment.DEVELOPMENT or self.settings.jwt_secret is None:
+        """A token with every scope for whoever develops, noted in the audit log.
+
+        None in production, and where an identity provider issues all tokens.
+        """
+        given = self.settings
+        if given.environment is not Environment.DEVELOPMENT or given.jwt_secret is None or given.jwt_jwks_url:
             return None
         async with (
             open_services(self.settings) as services,

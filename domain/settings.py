@@ -11,13 +11,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
-from limits import parse as parse_rate
+from limits import parse_many as parse_rates
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import ValidationFailed
 
 PREFIX = "PERSONALIZATION_"
+LONGEST_RATE_SECONDS = 24 * 3600
 
 
 class Environment(StrEnum):
@@ -140,13 +141,20 @@ class Settings(BaseSettings):
             raise ValueError(f"answering trusted documents only needs {PREFIX}TRUSTED_DOCUMENTS_FILE")
         return self
 
-    @field_validator("rate_limit", "rate_limit_services", "rate_limit_addresses", "rate_limits", "event_limit")
+    @field_validator("rate_limit", "rate_limit_services", "rate_limit_addresses", "event_limit")
     @classmethod
     def _rates_mean_something(cls, value: str) -> str:
-        for part in value.split(","):
-            rate = part.rpartition("=")[2].strip()
-            if rate and rate != "off":
-                parse_rate(rate)
+        _require_rate(value)
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _named_rates_mean_something(cls, value: str) -> str:
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            name, _, rate = part.partition("=")
+            if not name.strip() or not rate.strip():
+                raise ValueError(f"'{part}' is not an operation with its rate, such as metrics=10/second")
+            _require_rate(rate.strip())
         return value
 
     @property
@@ -184,6 +192,15 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else None
         raise ValidationFailed(f"{variable or 'settings'}: {first['msg']}", field=variable) from error
+
+
+def _require_rate(text: str) -> None:
+    """Raise `ValueError` unless it is one rate that calls can be counted by, or `off`."""
+    if text == "off":
+        return
+    rates = parse_rates(text)
+    if len(rates) != 1 or rates[0].amount < 1 or rates[0].get_expiry() > LONGEST_RATE_SECONDS:
+        raise ValueError("a rate counts at least one call and spans at most a day")
 
 
 def _unknown(name: str, known: set[str]) -> str:

@@ -1,5 +1,6 @@
 """The command line without a service behind it: help, errors, exit statuses, tokens."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,8 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.endpoints import Endpoints
+from cli.first_run import FirstRun
 from cli.installation import local_settings
 from cli.main import COMMANDS, main
+from domain.settings import Environment, Settings
 
 
 def run(*arguments: str, **variables: str | None) -> Result:
@@ -143,6 +146,26 @@ def test_a_token_for_something_impossible_is_refused(arguments: tuple[str, ...],
     shown = run("token", "--user", "ana", *arguments, "--data-dir", str(tmp_path))
     assert shown.exit_code == 2
     assert hint in shown.stderr
+
+
+def test_where_an_identity_provider_issues_tokens_none_is_signed_that_it_would_not_know(tmp_path: Path) -> None:
+    provider = {"PERSONALIZATION_JWT_JWKS_URL": "https://identity.example/keys"}
+    asked = ("--tenant", "demo", "--user", "ana", "--scopes", "act_as", "--data-dir", str(tmp_path))
+    shown = run("token", *asked, **provider)
+    assert shown.exit_code == 2
+    assert shown.stderr.startswith("VALIDATION: tokens come from the identity provider")
+    settings = Settings(
+        environment=Environment.DEVELOPMENT,
+        jwt_secret="a-secret-of-this-test-only-0123456789",
+        jwt_jwks_url=provider["PERSONALIZATION_JWT_JWKS_URL"],
+    )
+    assert asyncio.run(FirstRun(settings, demo_users=0).token()) is None
+
+
+def test_a_failure_names_a_field_that_its_message_does_not() -> None:
+    shown = run("train", "--tenant", "demo", "--config", '{"x": 1}')
+    assert shown.exit_code == 2
+    assert shown.stderr.endswith(" (x)\n")
 
 
 def test_a_listener_on_every_address_is_reached_by_loopback() -> None:
