@@ -10,14 +10,17 @@ A device has a facet of its own if, against all the person's other devices,
 Sources: Sokal and Rohlf, Biometry, 17.2 (G-test); Lin, "Divergence measures based on the Shannon entropy" (1991).
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from math import erfc, exp, lgamma, log, log2, sqrt
 from typing import Final
 
 ENOUGH: Final = 20
 SIGNIFICANCE: Final = 0.01
 NOTICEABLE: Final = 0.02
+MOST_DEVICES: Final = 20
+"""Of a facet so many devices are compared, those with the most statements: a client may name any number of them."""
+
 EXPECTED: Final = 5.0
 """Values expected less often than this are counted together, since the test's distribution holds for larger counts."""
 
@@ -27,13 +30,7 @@ Counts = defaultdict[str, defaultdict[str, defaultdict[str, int]]]
 
 def differing(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, frozenset[str]]:
     """The facets in which each device differs from the person's others, for the devices that do."""
-    compared = [
-        (device, facet, *_sides(devices, device))
-        for facet, devices in counts.items()
-        for device in devices
-        if len(devices) > 1
-    ]
-    compared = [(d, f, here, there) for d, f, here, there in compared if min(sum(here), sum(there)) >= ENOUGH]
+    compared = [(d, facet, here, there) for facet, devices in counts.items() for d, here, there in _sides(devices)]
     found: defaultdict[str, set[str]] = defaultdict(set)
     for device, facet, here, there in compared:
         different = g_test(here, there) < SIGNIFICANCE / len(compared)
@@ -89,11 +86,14 @@ def chi_squared_tail(statistic: float, freedom: int) -> float:
     return min(tail, 1.0)
 
 
-def _sides(devices: Mapping[str, Mapping[str, int]], device: str) -> tuple[list[int], list[int]]:
-    """How often each value was seen on one device, and on all others."""
-    values = sorted({value for counts in devices.values() for value in counts})
-    here = [devices[device].get(value, 0) for value in values]
-    there = [
-        sum(counts.get(value, 0) for counts in devices.values()) - own for value, own in zip(values, here, strict=True)
-    ]
-    return here, there
+def _sides(devices: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, list[int], list[int]]]:
+    """The devices to compare, each with how often each value was seen on it, and on all others."""
+    seen: Counter[str] = Counter()
+    for counts in devices.values():
+        seen.update(counts)
+    values, total = sorted(seen), seen.total()
+    sizes = {device: sum(counts.values()) for device, counts in devices.items()}
+    enough = [device for device, size in sizes.items() if min(size, total - size) >= ENOUGH]
+    for device in sorted(enough, key=lambda device: (-sizes[device], device))[:MOST_DEVICES]:
+        here = [devices[device].get(value, 0) for value in values]
+        yield device, here, [seen[value] - own for value, own in zip(values, here, strict=True)]

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import exp2, fsum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from domain.behavior.ratings import RATED, rating_strengths
@@ -23,6 +24,9 @@ from domain.profiles.naming import facet_name, facet_value
 from domain.profiles.series import settled
 
 MAX_VALUES = 20
+MAX_FACETS = 64
+"""Those with the most evidence; a client may name any number of attributes."""
+
 SECONDS_PER_DAY = 86_400.0
 DEVICE = "device"
 
@@ -138,8 +142,9 @@ def _facets(says: Iterable[_Say]) -> tuple[LearnedFacet, ...]:
     weights: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for said in says:
         weights[said.facet][said.value].append(said.weight)
-    facets = (_facet(name, weights[name]) for name in sorted(weights))
-    return tuple(facet for facet in facets if facet.values)
+    facets = [facet for name, found in weights.items() if (facet := _facet(name, found)).values]
+    strongest = sorted(facets, key=lambda facet: (-facet.total, facet.name))[:MAX_FACETS]
+    return tuple(sorted(strongest, key=attrgetter("name")))
 
 
 def _facet(name: str, says: Mapping[str, Sequence[float]]) -> LearnedFacet:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.behavior.vocabulary import EVENT_TYPES
 from domain.ids import EventId, ItemId
-from domain.profiles.facets import learn
+from domain.profiles.facets import MAX_FACETS, learn
 from domain.profiles.model import NOTHING_LEARNED, ItemFacets, LoggedEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,6 +45,15 @@ def test_order_and_repetition_change_nothing(log: list[LoggedEvent], random: Any
     delivered = log * times
     random.shuffle(delivered)
     assert learn(delivered, ITEMS) == learn(log, ITEMS)
+
+
+def test_however_many_attributes_a_client_names_the_strongest_facets_are_kept() -> None:
+    names = [f"attribute {n}" for n in range(3 * MAX_FACETS)]
+    once = [LoggedEvent(EventId(UUID(int=n)), "tagged", None, START, {name: 1}) for n, name in enumerate(names)]
+    log = [replace(event, payload={"attributes": event.payload}) for event in once]
+    often = [replace(event, event_id=EventId(UUID(int=9_999 - n))) for n, event in enumerate(log[-MAX_FACETS:])]
+    kept = [facet.name for facet in learn([*log, *often], {}).facets]
+    assert kept == sorted(f"attribute_{n}" for n in range(2 * MAX_FACETS, 3 * MAX_FACETS))
 
 
 @given(logs(), st.integers(-1000, 1000))

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, power_divergence
 
-from domain.profiles.devices import ENOUGH, SIGNIFICANCE, chi_squared_tail, differing, g_test, jensen_shannon
+from domain.profiles.devices import (
+    ENOUGH,
+    MOST_DEVICES,
+    SIGNIFICANCE,
+    chi_squared_tail,
+    differing,
+    g_test,
+    jensen_shannon,
+)
 
 MOBILE, DESKTOP = {"short": 40, "long": 5}, {"short": 8, "long": 45}
 
@@ -35,6 +43,12 @@ def test_devices_that_differ_are_told_apart() -> None:
 )
 def test_devices_that_do_not_are_not(devices: Mapping[str, Mapping[str, int]]) -> None:
     assert differing(counted(**devices)) == {}
+
+
+def test_however_many_devices_a_client_names_only_some_are_compared() -> None:
+    devices = {f"seldom {n}": {"short": ENOUGH} for n in range(2 * MOST_DEVICES)}
+    devices |= {f"often {n}": {"long": ENOUGH + 1} for n in range(MOST_DEVICES)}
+    assert set(differing(counted(**devices))) == {f"often {n}" for n in range(MOST_DEVICES)}
 
 
 def test_chance_is_seldom_taken_for_a_taste() -> None:
