@@ -1,7 +1,6 @@
 """What a client tells about a person's behaviour, and the events it becomes."""
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +18,8 @@ MAX_COMMENT = 4000
 MAX_ATTRIBUTES = 32
 FUTURE_TOLERANCE = timedelta(minutes=10)
 MAX_SNOOZE = timedelta(days=3650)
+LARGEST_NUMBER: Final = 3.4028234663852886e38
+"""What the log's column of four bytes can hold."""
 
 Scalar = str | float | int | bool
 
@@ -279,9 +280,9 @@ def require_text(text: str | None, place: str, *, required: bool = False) -> Non
 
 
 def require_finite(number: float | None, place: str) -> None:
-    """Raise `ValidationFailed` if `number` is infinite, not a number, or an integer that no float can hold."""
-    if number is not None and not -sys.float_info.max <= number <= sys.float_info.max:
-        raise ValidationFailed("is not a finite number", field=place)
+    """Raise `ValidationFailed` if `number` is not a number, or beyond `LARGEST_NUMBER`."""
+    if number is not None and not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
+        raise ValidationFailed("is not a number within ±3.4e38", field=place)
 
 
 def texts_of(data: BehaviorData) -> Iterator[str]:

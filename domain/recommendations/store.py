@@ -24,10 +24,11 @@ _HISTORY = """
     SELECT item_id, type, occurred_at, value, true AS recent FROM latest
     UNION ALL
     SELECT * FROM (
-        SELECT item_id, type, max(occurred_at) AS occurred_at, NULL::real AS value, false AS recent
+        SELECT item_id, type, max(occurred_at) AS occurred_at, (array_agg(value ORDER BY occurred_at DESC))[1] AS value,
+            false AS recent
         FROM user_behavior_events
         WHERE (SELECT count(*) FROM latest) = $3 AND tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL
-            AND quarantined_at IS NULL AND type <> 'recommendation_snoozed'
+            AND quarantined_at IS NULL
             AND occurred_at <= (SELECT min(occurred_at) FROM latest)
         GROUP BY item_id, type
         ORDER BY max(occurred_at) DESC, item_id) AS older"""
@@ -43,7 +44,7 @@ _NOTE = """
 
 
 class PostgresRecommendationStore:
-    """History and exposures, as a `RecommendationStore`."""
+    """A person's past, as `History`, and what was served to them, as an `ExposureStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from domain.behavior.model import MAX_SNOOZE
 from domain.behavior.vocabulary import RESTORED, SNOOZED, event_type
 from domain.ids import ItemId
 from domain.recommendations.page import PastAction
@@ -75,4 +76,7 @@ def past_of(actions: Iterable[PastAction], at: datetime) -> Past:
 
 
 def _snooze(action: PastAction) -> timedelta:
-    return DEFAULT_SNOOZE if action.value is None else timedelta(minutes=action.value)
+    """How long a snooze lasts; one that was reported as any other event, or imported, may say any number."""
+    if action.value is None:
+        return DEFAULT_SNOOZE
+    return timedelta(minutes=min(max(action.value, 0.0), MAX_SNOOZE / timedelta(minutes=1)))

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from domain.storage.postgres import Database
-from tests.api.graphql_room import Graph, caller
+from tests.api.graphql_room import LEARN, Graph, caller
 from tests.api.rest_room import RestRoom
 from tests.api.test_documented_tables import counted
 
@@ -47,6 +47,17 @@ async def test_feedback_over_graphql_does_the_same(room: RestRoom, anna: Graph, 
     )
     assert (refused["code"], refused["field"]) == ("VALIDATION", "feedback.type")
     assert await counted(room, database, "user_feedback") == 1
+
+
+@pytest.mark.parametrize("number", [1e300, -3.5e38])
+async def test_a_number_that_the_log_cannot_hold_is_refused(number: float, room: RestRoom, anna: Graph) -> None:
+    report = {"userId": USER, "actions": [{"type": "rated", "itemId": "modern_template", "value": number}]}
+    problem = await anna.ask(LEARN, input=report)
+    assert (problem["code"], problem["field"]) == ("VALIDATION", "actions.0.value")
+    refused = await anna.ask(
+        FEEDBACK, input={"userId": USER, "feedback": {**SAID, "sentiment": "NEUTRAL", "rating": number}}
+    )
+    assert (refused["code"], refused["field"]) == ("VALIDATION", "feedback.rating")
 
 
 async def test_a_session_keeps_what_it_said_and_moves_on(room: RestRoom, anna: Graph) -> None:

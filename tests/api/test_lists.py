@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from domain.ids import ItemId, UserId
+from domain.recommendations.store import PostgresRecommendationStore
+from domain.recommendations.wishes import Wish, past_of
 from domain.settings import Settings
+from domain.storage.postgres import Database
 from graphql_api.auth import Scope
 from tests.api.graphql_room import LEARN, TRACK, Graph, caller
 from tests.api.rest_room import RestRoom, application
@@ -171,6 +175,29 @@ async def test_a_snooze_ends_by_itself(room: RestRoom, anna: Graph) -> None:
     ):
         problem = await anna.ask(TRACK, input={"userId": ANNA, "itemId": "modern", **broken})
         assert (problem["code"], problem["field"]) == ("VALIDATION", "snoozedUntil")
+
+
+@pytest.mark.parametrize("minutes", [1e30, -1e30])
+async def test_a_snooze_of_any_length_leaves_a_list(minutes: float, room: RestRoom, anna: Graph) -> None:
+    """Reports of behaviour take any type, with any number."""
+    await room.agree(ANNA)
+    snoozed = {"type": "recommendation_snoozed", "itemId": "template_2", "value": minutes}
+    await anna.ask(LEARN, input={"userId": ANNA, "actions": [snoozed]})
+    assert ("template_2" in ids(await page(anna, first=100))) is (minutes < 0)
+
+
+async def test_a_snooze_lasts_however_much_happens_meanwhile(room: RestRoom, anna: Graph, database: Database) -> None:
+    await room.agree(ANNA)
+    then, until = datetime.now(UTC) - timedelta(days=20), datetime.now(UTC) + timedelta(days=20)
+    times = {"occurredAt": then.isoformat(), "snoozedUntil": until.isoformat()}
+    await track(anna, "template_2", "SNOOZED", **times)
+    await anna.ask(LEARN, input=ACTED)
+    person = await room.services.directory.resolve(room.tenant, UserId(ANNA))
+    assert person is not None
+    actions = await PostgresRecommendationStore(database).history(room.tenant, person.subject_id, 1)
+    unwanted = past_of(actions, datetime.now(UTC)).unwanted
+    assert [(item, why.wish) for item, why in unwanted.items()] == [("template_2", Wish.SNOOZED)]
+    assert unwanted[ItemId("template_2")].until == pytest.approx(until, abs=timedelta(minutes=1))
 
 
 async def test_items_for_another_device_stay_away(room: RestRoom, anna: Graph) -> None:
