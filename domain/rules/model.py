@@ -22,12 +22,23 @@ LARGEST_AMOUNT: Final = 3.0
 LARGEST_FACTOR: Final = 20.0
 """`log(20)` is just within the largest amount."""
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 
 
 def _require(valid: bool, message: str, field_name: str) -> None:
     if not valid:
         raise ValidationFailed(message, field=field_name)
+
+
+def _require_texts(texts: Iterable[str], field_name: str) -> None:
+    for text in texts:
+        _require(0 < len(text) <= MAX_TEXT, "names an empty or too long text", field_name)
+        _require_storable(text, field_name)
+
+
+def _require_storable(text: str, field_name: str) -> None:
+    _require(_UNSTORABLE.search(text) is None, "holds a NUL or a broken character", field_name)
 
 
 class RuleKind(StrEnum):
@@ -64,12 +75,12 @@ class Selector:
         for name in ("item_ids", "kinds", "categories", "tags", "attributes"):
             _require(len(getattr(self, name)) <= MAX_VALUES, f"names more than {MAX_VALUES}", f"items.{name}")
         _require(all(map(is_item_id, self.item_ids)), "names what cannot be an item's id", "items.item_ids")
-        for part, texts in (("categories", self.categories), ("tags", self.tags)):
-            _require(
-                all(0 < len(text) <= MAX_TEXT for text in texts), "names an empty or too long text", f"items.{part}"
-            )
-        for name in self.attributes:
+        _require_texts(self.categories, "items.categories")
+        _require_texts(self.tags, "items.tags")
+        for name, value in self.attributes.items():
             require_attribute_name(name)
+            if isinstance(value, str):
+                _require_storable(value, f"items.attributes.{name}")
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
     @property
@@ -103,9 +114,7 @@ class Scope:
         for name in ("surfaces", "devices"):
             texts: frozenset[str] = getattr(self, name)
             _require(len(texts) <= MAX_VALUES, f"names more than {MAX_VALUES}", f"lists.{name}")
-            _require(
-                all(0 < len(text) <= MAX_TEXT for text in texts), "names an empty or too long text", f"lists.{name}"
-            )
+            _require_texts(texts, f"lists.{name}")
         if self.active_from is not None and self.active_until is not None:
             _require(self.active_from < self.active_until, "ends before it starts", "lists.active_until")
 

@@ -127,6 +127,9 @@ async def test_rules_are_checked_and_contradictions_refused(room: RestRoom, anna
         ({"kind": "CAP", "position": 1}, "VALIDATION", "rules.0.position"),
         ({"kind": "CAP"}, "VALIDATION", "rules.0.atMost"),
         ({"kind": "EXCLUDE"}, "VALIDATION", "rules.0.items"),
+        ({"kind": "EXCLUDE", "items": {"tags": ["a\x00b"]}}, "VALIDATION", "rules.0.items.tags"),
+        ({"kind": "EXCLUDE", "items": {"attributes": {"a": "\x00"}}}, "VALIDATION", "rules.0.items.attributes.a"),
+        ({"kind": "CAP", "atMost": 1, "lists": {"devices": ["\x00"]}}, "VALIDATION", "rules.0.lists.devices"),
         (
             {"kind": "CAP", "atMost": 1, "lists": {"activeFrom": "2026-01-01T00:00:00"}},
             "VALIDATION",
