@@ -73,20 +73,22 @@ class RuleService:
             book = held.book if held is not None and known else await self._store.read(tenant)
         except Unavailable:
             return NO_RULES if held is None else held.book
-        self._hold(tenant, book, now)
-        return book
+        return self._hold(tenant, book, now)
 
     async def _changed(self, tenant: TenantId, change: Change) -> RuleBook:
         now = self._clock.now()
-        book = await self._store.change(tenant, change, now)
-        self._hold(tenant, book, now)
-        return book
+        return self._hold(tenant, await self._store.change(tenant, change, now), now)
 
-    def _hold(self, tenant: TenantId, book: RuleBook, now: datetime) -> None:
+    def _hold(self, tenant: TenantId, book: RuleBook, now: datetime) -> RuleBook:
+        """Hold a book unless a change came meanwhile; the newer of the two."""
+        held = self._held.get(tenant)
+        if held is not None and held.book.version > book.version:
+            return held.book
         self._held[tenant] = _Held(book, now)
         self._held.move_to_end(tenant)
         if len(self._held) > HELD_TENANTS:
             self._held.popitem(last=False)
+        return book
 
 
 @dataclass(frozen=True, slots=True)
