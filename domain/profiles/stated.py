@@ -107,7 +107,8 @@ class Stated:
         new = {name: StatedFacet(values or {}, self._not_before(at, name)) for name, values in change.facets.items()}
         visible = any(dict(facet.values) != dict(self.wanted.get(name, {})) for name, facet in new.items())
         facets = {**self.facets, **new}
-        if sum(bool(facet.values) for facet in facets.values()) > MAX_FACETS:
+        # Two people who became one may have stated more than one can; they may change it, and take it back.
+        if sum(bool(facet.values) for facet in facets.values()) > max(MAX_FACETS, len(self.wanted)):
             raise ValidationFailed(f"At most {MAX_FACETS} facets can be stated.", field="preferences")
         return self._changed(change.request, visible=visible, facets=_bounded(facets))
 
@@ -122,7 +123,8 @@ class Stated:
         held = Verdict.RESTORE if earlier is None else earlier.verdict
         if self._knows(request):
             return self
-        if len(self.standing) >= MAX_CORRECTIONS and held is Verdict.RESTORE:
+        more = held is Verdict.RESTORE and correction.verdict is not Verdict.RESTORE
+        if more and len(self.standing) >= MAX_CORRECTIONS:
             raise ValidationFailed(f"At most {MAX_CORRECTIONS} corrections are kept.", field="value")
         at = correction.corrected_at if earlier is None else max(correction.corrected_at, earlier.corrected_at)
         corrections = _recent({**self.corrections, place: replace(correction, corrected_at=at)})

@@ -13,7 +13,14 @@ from domain.privacy.encryption import SubjectKey
 from domain.profiles.model import Correction, FacetSource, Learned, LearnedFacet, LearnedValue, Verdict
 from domain.profiles.portrait import portrait, taste_of
 from domain.profiles.sealing import open_learned, open_stated, seal_learned, seal_stated
-from domain.profiles.stated import MAX_FACETS, NOTHING_STATED, REMEMBERED_REQUESTS, Stated, StatedChange
+from domain.profiles.stated import (
+    MAX_CORRECTIONS,
+    MAX_FACETS,
+    NOTHING_STATED,
+    REMEMBERED_REQUESTS,
+    Stated,
+    StatedChange,
+)
 from tests.unit.test_consent import SILENT
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -106,6 +113,24 @@ def test_there_is_a_bound_to_what_can_be_stated() -> None:
         full.after(StatedChange({"more": {"a": 1}}), NOON)
     taken_back = full.after(StatedChange({f"f{n}": None for n in range(MAX_FACETS)}), NOON)
     assert len(taken_back.after(StatedChange({"more": {"a": 1}, "less": None}), NOON).facets) <= 2 * MAX_FACETS
+
+
+def test_whoever_stated_more_under_two_ids_may_change_it_and_take_it_back() -> None:
+    one = said({f"f{n}": {"a": 1} for n in range(MAX_FACETS)})
+    both = one.joined(said({f"g{n}": {"a": 1} for n in range(9)}))
+    assert both.after(StatedChange({"g1": {"b": 1}}), NOON + timedelta(1)).wanted["g1"] == {"b": 1.0}
+    assert "g1" not in both.after(StatedChange({"g1": None}), NOON + timedelta(1)).wanted
+    with pytest.raises(ValidationFailed):
+        both.after(StatedChange({"more": {"a": 1}}), NOON + timedelta(1))
+
+
+def test_there_is_a_bound_to_corrections_and_taking_one_back_twice_changes_nothing() -> None:
+    full = NOTHING_STATED
+    for n in range(MAX_CORRECTIONS):
+        full = corrected(full, Verdict.WRONG, value=f"value {n}")
+    with pytest.raises(ValidationFailed):
+        corrected(full, Verdict.WRONG, value="more")
+    assert corrected(full, Verdict.RESTORE, value="more").standing == full.standing
 
 
 def test_a_statement_wins_over_whatever_was_learned() -> None:
