@@ -134,9 +134,10 @@ class _Styles(_Fitter[StyleLook]):
 
     async def fit(self, prepared: Prepared, _reader: Reader, history: Sequence[HistoryEntry]) -> Fit:
         known = observe(history, prepared.catalog.rows)
-        strengths = recency(len(known.rows), STYLE_DECAY, 0.0) * (known.weights > 0)
+        liked = known.weights > 0
+        strengths = recency(len(known.rows), STYLE_DECAY, 0.0)[liked]
         self._prepared = prepared
-        self.fitted = found = style_fit(prepared.columns, prepared.catalog, known.rows, strengths)
+        self.fitted = found = style_fit(prepared.columns, prepared.catalog, known.rows[liked], strengths)
         return found
 
 

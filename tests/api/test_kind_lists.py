@@ -97,6 +97,14 @@ async def test_styles_say_how_they_look_beside_what_was_used(room: RestRoom, ann
     assert rest["recommendations"][0]["relation"] == "similar"
 
 
+async def test_what_was_sent_away_is_nobodys_look(anna: Graph) -> None:
+    await act(anna, "bunker")
+    away = [{"type": "dismissed", "itemId": "frost"}, {"type": "dismissed", "itemId": "sunrise"}]
+    await anna.ask(LEARN, input={"userId": ANNA, "actions": away})
+    nodes = {node["recommendation"]["itemId"]: node for node in (await anna.ask(STYLES, user=ANNA))["nodes"]}
+    assert (nodes["glacier"]["relation"], nodes["glacier"]["similarity"], nodes["glacier"]["like"]) == ("NEW", 0, [])
+
+
 async def test_features_say_what_they_help_with_and_whether_somebody_is_ready(room: RestRoom, anna: Graph) -> None:
     await act(anna, "cut")
     answer = await anna.ask(FEATURES, user=ANNA)
