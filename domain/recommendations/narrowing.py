@@ -84,7 +84,10 @@ class Narrowing:
         if best is None:
             return None
         pinned = wanted.pinned[wanted.allowed[wanted.pinned]]
-        begun.at(self._alignment.rows[pinned])
+        known = self._alignment.rows[pinned]
+        if np.any(known < 0):
+            return None
+        begun.at(known)
         if wanted.people is None:
             return Candidates(np.union1d(best[0], pinned), best[1], -np.inf)
         count = wanted.widening * (DRAWN_FROM + wanted.places + len(wanted.pinned))

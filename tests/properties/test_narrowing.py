@@ -204,6 +204,15 @@ def test_new_items_that_many_take_to_are_not_missed() -> None:
         assert {entry.item_id for entry in page} >= set(new) - {IDS[n] for n in range(0, ITEMS, 11)}
 
 
+def test_a_pinned_item_that_came_later_has_the_score_of_an_unknown_one() -> None:
+    pin = Rule("pin", RuleKind.PIN, Selector(item_ids=frozenset({IDS[FEWER + 3]})), position=2)
+    around = Circumstances(RuleSheet(RuleBook(1, (pin,)), CATALOGS[ITEMS]).steering(None, None, None, NOON))
+    history = [HistoryEntry(IDS[5], 1.0, NOON)]
+    both = [recommender_of(FEWER, ITEMS, 0, kept_network=False, indexed=indexed) for indexed in (True, False)]
+    lists = [one.recommend(history, RecommendationQuery(limit=10), at=NOON, around=around) for one in both]
+    assert lists[0][2].score == pytest.approx(lists[1][2].score, abs=1e-4)
+
+
 def test_draws_reach_items_that_nobody_has_tried() -> None:
     people = (np.arange(ITEMS) % 50 == 1).astype(np.float32)
     factors = np.stack((people, people), axis=1)
