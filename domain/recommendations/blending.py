@@ -89,6 +89,7 @@ class Scores:
         popularity_weight: share of popularity in it, in [0, 1].
         parts: the other sources that tell items apart, those without weight included.
         history: int64[h], the items behind the personal ones.
+        liked: bool[h], which of them the user took to; the others they did not want.
         segment: the segment of the user; None if nothing is known of them or the model has none.
     """
 
@@ -96,6 +97,7 @@ class Scores:
     popularity_weight: float
     parts: tuple[Part, ...]
     history: NDArray[np.int64]
+    liked: NDArray[np.bool_]
     segment: Assignment | None = None
 
     @property
@@ -156,7 +158,7 @@ class Scorer:
         for part in parts:
             if part.weight > 0:
                 blended += np.float32(part.scale) * part.raw
-        return Scores(blended, share, parts, observations.rows, person.segment)
+        return Scores(blended, share, parts, observations.rows, observations.weights > 0, person.segment)
 
     def person(self, observations: Observations) -> "Person":
         """What is known of a user before any item is looked at."""

@@ -108,11 +108,12 @@ class Explainer:
 
     def _alike(self, row: int, scores: Scores) -> Iterator[Reason]:
         """Nobody is known to have used an item that was placed by its content, so its content is the only reason."""
-        if scores.blended[row] <= 0 or len(scores.history) == 0:
+        if scores.blended[row] <= 0 or not scores.liked.any():
             return
         parts = scores.contributions(np.array([row]))
         if not scores.personal:
-            parts = (self._model.factors[scores.history] @ self._model.factors[row])[np.newaxis].astype(np.float64)
+            alike = self._model.factors[scores.history] @ self._model.factors[row]
+            parts = np.where(scores.liked, alike, 0.0)[np.newaxis].astype(np.float64)
         [evidence] = self._evidence(parts, scores.history)
         if evidence:
             features = self._shared_by(self._model.item_ids[row], evidence)

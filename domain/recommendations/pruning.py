@@ -71,7 +71,7 @@ class BlockScorer:
         parts = weighted(self._parts(person), weights)
         share = weights[POPULARITY] if any(part.weight > 0 for part in parts) else 1.0
         blended = np.full(len(self._model), -np.inf, dtype=np.float32)
-        scores = Scores(blended, share, parts, observations.rows, person.segment)
+        scores = Scores(blended, share, parts, observations.rows, observations.weights > 0, person.segment)
         vector = None if person.folded is None else person.folded.vector.astype(np.float32)
         return BlockScores(self, self._model, self._head, scores, vector, self._offset(person.folded))
 

@@ -1,5 +1,6 @@
 """What is said of items: read as terms, learned from, kept in the artifact, and served for items nobody has used."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from domain.catalog.model import ItemKind
 from domain.ids import ItemId
 from domain.models.artifact import Artifact
+from domain.models.blend import BlendWeights
 from domain.models.factor_model import FactorModel
 from domain.models.item_terms import item_terms, shown_label
 from domain.models.layout import CorruptArtifact
@@ -107,6 +109,17 @@ def test_a_new_item_is_recommended_for_its_content_and_says_so() -> None:
     assert set(reason.evidence) <= {past.item_id for past in history}
     assert {"calm", "film", "hd: true"} <= set(reason.features)
     assert Source.CONTENT in entry.sources
+
+
+def test_what_somebody_did_not_want_speaks_for_no_new_item() -> None:
+    popular = replace(trained(), popularity=np.zeros(len(trained()), dtype=np.float32))
+    by_popularity = replace(popular, blend=BlendWeights.same_for_all({"popularity": 1.0}))
+    unwanted = [HistoryEntry(ItemId(f"item-{n:02d}"), -1.0, NOON) for n in range(0, 12, 2)]
+    for history, liked in ((unwanted, set()), ([*unwanted, HistoryEntry(ItemId("item-20"), 1.0, NOON)], {"item-20"})):
+        page = Recommender(catalog(*NEW), by_popularity).recommend(history, RecommendationQuery(limit=42), at=NOON)
+        [calm] = [entry for entry in page if entry.item_id == "new-calm"]
+        assert calm.score > 0
+        assert {item for reason in calm.reasons for item in reason.evidence} == liked
 
 
 def test_what_was_done_with_a_new_item_counts_at_once() -> None:
