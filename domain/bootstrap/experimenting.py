@@ -17,6 +17,7 @@ from domain.generation.trial import wrong_parameter
 from domain.ids import EventId, SubjectId, TenantId
 from domain.interest.store import InterestCounter
 from domain.outcomes.service import OutcomeService
+from domain.outcomes.standing import StandingWatch
 from domain.outcomes.store import PostgresOutcomeStore
 from domain.storage.postgres import Transaction
 
@@ -30,6 +31,7 @@ class Experimenting:
     experiments: ExperimentService
     exposures: ExposureService
     outcomes: OutcomeService
+    standing: StandingWatch
 
 
 class Counters:
@@ -59,5 +61,7 @@ def make_experiments(ground: Ground) -> Experimenting:
         ground.clock,
         enabled=ground.settings.ab_testing_enabled,
     )
-    outcomes = OutcomeService(PostgresOutcomeStore(ground.database), experiments, ground.publisher, ground.clock)
-    return Experimenting(experiments=experiments, exposures=exposures, outcomes=outcomes)
+    results = PostgresOutcomeStore(ground.database)
+    outcomes = OutcomeService(results, experiments, ground.publisher, ground.clock)
+    standing = StandingWatch(results, ground.registry)
+    return Experimenting(experiments=experiments, exposures=exposures, outcomes=outcomes, standing=standing)

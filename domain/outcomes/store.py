@@ -14,6 +14,7 @@ from domain.ids import SubjectId, TenantId
 from domain.outcomes.cells import SUMS, Cell, Place, Unit, changed, shape_of
 from domain.outcomes.counting import Doings, Slot, counted_of, slots_of
 from domain.outcomes.model import Evaluation, OrderStatistic
+from domain.outcomes.standing import Standing
 from domain.storage.postgres import Database, Transaction
 
 _LOCK_TEST: Final = "SELECT pg_advisory_xact_lock(hashtextextended('count ' || $1::uuid::text, 0))"
@@ -82,6 +83,18 @@ _EVALUATED: Final = """
 _LATEST: Final = """
     SELECT evaluated_at, engine_version, inputs, outputs FROM ab_test_results
     WHERE tenant_id = $1 AND test_id = $2 ORDER BY evaluated_at DESC LIMIT $3"""
+
+# Of no tenant and no person: experiments, their sums and their results are not about one.
+_STANDING: Final = """
+    SELECT count(*) AS running, count(*) FILTER (WHERE r.verdict = 'hold') AS held,
+           coalesce(sum(c.units), 0)::bigint AS units, min(coalesce(r.evaluated_at, t.started_at)) AS evaluated_at
+    FROM ab_tests t
+    LEFT JOIN LATERAL (SELECT sum(o.units) AS units FROM ab_test_cells o
+                       WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id) AS c ON true
+    LEFT JOIN LATERAL (SELECT o.evaluated_at, o.outputs -> 'decision' ->> 'verdict' AS verdict FROM ab_test_results o
+                       WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id
+                       ORDER BY o.evaluated_at DESC LIMIT 1) AS r ON true
+    WHERE t.status = 'running'"""
 
 SHAPES: Final[Mapping[str, tuple[str, ...]]] = {
     "plain": ("y", "yy"),
@@ -158,6 +171,13 @@ class PostgresOutcomeStore:
         """The time of the latest result of every experiment that has one."""
         async with self._database.transaction(tenant) as tx:
             return {TestId(row["test_id"]): row["evaluated_at"] for row in await tx.rows(_EVALUATED, tenant)}
+
+    async def standing(self) -> Standing:
+        """How the experiments that run are doing, all tenants together."""
+        async with self._database.dispatch() as tx:
+            row = await tx.row(_STANDING)
+        assert row is not None  # noqa: S101  # sums always answer with a row
+        return Standing(row["running"], row["held"], row["units"], row["evaluated_at"])
 
     async def results(self, tenant: TenantId, test_id: TestId, first: int) -> list[Evaluation]:
         """The latest results, the newest first."""

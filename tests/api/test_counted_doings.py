@@ -10,7 +10,7 @@ from domain.experiments.model import TestId
 from graphql_api.auth import Scope
 from tests.api.experiment_room import act, convert, counted, expose, judging, results, started
 from tests.api.graphql_room import CONSENT, LEARN, Graph, caller, consent
-from tests.api.rest_room import RestRoom
+from tests.api.rest_room import RestRoom, application
 
 NAMES = [f"person{number}" for number in range(6)]
 
@@ -59,3 +59,31 @@ async def test_what_is_done_after_the_stop_does_not_count_whoever_counts_meanwhi
     store = worker["parts"].services.outcomes._store
     assert await store.count_some(running, 100) == 6
     assert not any(total for cell in await store.cells(running) for total in cell.sums)
+
+
+async def gauges(room: RestRoom) -> dict[str, float]:
+    """What a process that starts now tells of experiments."""
+    async with application(room.settings) as app:
+        text = (await Graph(app, None).http.get("/metrics")).text
+    lines = [line.split() for line in text.splitlines() if line.startswith("personalization_experiment")]
+    return {name.removeprefix("personalization_experiment"): float(value) for name, value in lines}
+
+
+async def test_experiments_that_run_are_told_to_prometheus(
+    admin: Graph, room: RestRoom, worker: dict[str, Any]
+) -> None:
+    before = await gauges(room)
+    experiment = await started(admin)
+    begun = room.services.clock.now().timestamp()
+    for name in NAMES:
+        await expose(admin, name)
+    await counted(worker)
+    during = await gauges(room)
+    assert during["s_running"] == before["s_running"] + 1
+    # Six people more, told in steps of five.
+    assert during["_units"] - before["_units"] in {5, 10}
+    assert 0 < during["_evaluated_timestamp_seconds"] <= begun
+    assert during["s_held"] == before["s_held"]
+    await act(admin, "stop", experiment)
+    after = await gauges(room)
+    assert (after["s_running"], after["_units"]) == (before["s_running"], before["_units"])
