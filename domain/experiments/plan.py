@@ -211,7 +211,7 @@ def parse_plan(written: Mapping[str, Any], elsewhere: Mapping[Area, CheckElsewhe
         plan = ExperimentPlan.model_validate(written)
     except ValidationError as error:
         raise refusal(error) from None
-    check_condition(plan.condition)
+    check_condition(plan.condition, groups=False)
     for place, variation in enumerate(plan.variations):
         for name, value in variation.parameters.items():
             check_parameter(name, value, elsewhere, f"variations.{place}.parameters")

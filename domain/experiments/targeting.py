@@ -16,8 +16,17 @@ Groups = Mapping[str, list[Any]]
 """Name -> the values that belong to a saved group."""
 
 
-def check_condition(condition: Mapping[str, Any], field: str = "condition", depth: int = 0) -> None:
-    """Raise `ValidationFailed` unless each operator is known and has an operand of the right shape."""
+def check_condition(
+    condition: Mapping[str, Any], field: str = "condition", depth: int = 0, *, groups: bool = True
+) -> None:
+    """Raise `ValidationFailed` unless each operator is known and has an operand of the right shape.
+
+    Args:
+        condition: what is checked.
+        field: its name.
+        depth: how deep it lies in another.
+        groups: whether there are saved groups that it may name.
+    """
     if depth > MAX_DEPTH:
         raise ValidationFailed(f"a condition is at most {MAX_DEPTH} levels deep", field=field)
     for name, operand in condition.items():
@@ -26,13 +35,13 @@ def check_condition(condition: Mapping[str, Any], field: str = "condition", dept
             if not isinstance(operand, list) or not all(isinstance(part, Mapping) for part in operand):
                 raise ValidationFailed(f"{name} needs a list of conditions", field=where)
             for part in operand:
-                check_condition(part, where, depth + 1)
+                check_condition(part, where, depth + 1, groups=groups)
         elif name == "$not":
-            check_condition(_mapping(operand, name, where), where, depth + 1)
+            check_condition(_mapping(operand, name, where), where, depth + 1, groups=groups)
         elif name.startswith("$"):
             raise ValidationFailed(f"unknown operator {name}", field=where)
         elif _is_operators(operand):
-            _check_operators(operand, where, depth + 1)
+            _check_operators(operand, where, depth + 1, groups=groups)
 
 
 def meets(condition: Mapping[str, Any], attributes: Attributes, groups: Groups) -> bool:
@@ -62,22 +71,28 @@ def _operator_holds(name: str, argument: Any, value: Any, groups: Groups) -> boo
     return _COMPARISONS[name](value, argument)
 
 
-def _check_operators(operators: Mapping[str, Any], field: str, depth: int) -> None:
+def _check_operators(operators: Mapping[str, Any], field: str, depth: int, *, groups: bool) -> None:
     if depth > MAX_DEPTH:
         raise ValidationFailed(f"a condition is at most {MAX_DEPTH} levels deep", field=field)
     for name, argument in operators.items():
         where = f"{field}.{name}"
         if name == "$not":
             if _is_operators(argument):
-                _check_operators(argument, where, depth + 1)
+                _check_operators(argument, where, depth + 1, groups=groups)
         elif name in ("$in", "$nin"):
             if not isinstance(argument, list):
                 raise ValidationFailed(f"{name} needs a list", field=where)
         elif name in ("$inGroup", "$notInGroup"):
-            if not isinstance(argument, str):
-                raise ValidationFailed(f"{name} needs the name of a group", field=where)
+            _check_group(argument, name, where, groups=groups)
         elif name not in _COMPARISONS:
             raise ValidationFailed(f"unknown operator {name}", field=where)
+
+
+def _check_group(argument: Any, name: str, where: str, *, groups: bool) -> None:
+    if not groups:
+        raise ValidationFailed("there are no saved groups; list the values with $in or $nin", field=where)
+    if not isinstance(argument, str):
+        raise ValidationFailed(f"{name} needs the name of a group", field=where)
 
 
 def _mapping(operand: Any, name: str, where: str) -> Mapping[str, Any]:

@@ -46,7 +46,7 @@ def still_needed(plan: ExperimentPlan, arms: Sequence[Cell | None]) -> dict[str,
         try:
             needed = _needed(plan, base, changed, people)
         except ValidationFailed:
-            # The arms vary so much that no number of people would do.
+            # Nothing varies, or the arms vary so much that no number of people would do.
             return nothing
         found = {name: max(found[name] or 0.0, needed[name]) for name in needed}
     return found
@@ -61,6 +61,6 @@ def _needed(plan: ExperimentPlan, control: Estimate, treatment: Estimate, people
         "sequential": lambda scale: sequential_power(scale, settings.effect, squared, alpha, n, settings.tightest_at),
     }
     if squared <= 0.0:
-        return dict.fromkeys(ways, 0.0)
+        raise ValidationFailed("nothing varies, so nothing can be said")
     scales = {name: units_needed(power_at, settings.power, LEAST_SHARE) for name, power_at in ways.items()}
     return {name: max(0.0, (scale - 1.0) * people) for name, scale in scales.items()}

@@ -55,6 +55,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"metrics": [{"key": "m", "kind": "RATIO", "source": {"events": ["liked"]}}]}, "metrics.0"),
     ({"guardrails": [{"metric": "absent"}]}, "guardrails"),
     ({"condition": {"$what": 1}}, "condition.$what"),
+    ({"condition": {"$or": [{"plan": {"$not": {"$inGroup": "pro"}}}]}}, "condition.$or.plan.$not.$inGroup"),
     ({"coverage": 1.5}, "coverage"),
     ({"exclusionGroup": {"name": "g", "start": 0.5, "end": 0.5}}, "exclusionGroup"),
     ({"key": "Not A Key"}, "key"),

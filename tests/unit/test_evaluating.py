@@ -119,3 +119,9 @@ def test_what_is_still_needed_is_of_all_variations() -> None:
     few = plan(metric("spent"), variations=3, analysis={"minimumDays": 0.0, "alpha": 0.1})
     three = judged(few, [spent(0, 9)] * 3, {"1.0": [1 / 3] * 3})["stillNeeded"]["fixed"]
     assert three == pytest.approx(1.5 * two)
+
+
+def test_of_people_who_are_all_alike_nothing_is_said() -> None:
+    did: list[Counted] = [(ONE, 0, 0, 0)] * 6
+    result = judged(plan(metric("did", "proportion")), [did, did])
+    assert result["stillNeeded"] == {"fixed": None, "sequential": None}
