@@ -46,12 +46,12 @@ class JobStore(Protocol):
         arguments: Mapping[str, Any],
         correlation: str | None,
         at: datetime,
-    ) -> None:
-        """Write a queued job. Raises `NotFound` for an unknown tenant."""
-        ...
+    ) -> Job:
+        """Write a queued job, unless the tenant has one of that kind that is not finished; the one there is then.
 
-    async def unfinished(self, tenant: TenantId, kind: JobKind) -> Job | None:
-        """The oldest job of that kind which is not finished."""
+        Raises:
+            NotFound: there is no such tenant.
+        """
         ...
 
     async def get(self, tenant: TenantId, job_id: JobId) -> Job | None:
@@ -105,16 +105,14 @@ class JobQueue:
             Conflict: one that has not finished yet was asked for with other arguments.
             NotFound: there is no such tenant.
         """
-        waiting = await self._store.unfinished(tenant, kind)
-        if waiting is not None:
-            if arguments and dict(arguments) != dict(waiting.arguments):
-                raise Conflict("Another job of this kind, with other settings, has not finished yet.")
-            return waiting.job_id
         job_id = JobId(uuid4())
         correlation = structlog.contextvars.get_contextvars().get("correlation_id")
-        await self._store.add(job_id, tenant, kind, arguments or {}, correlation, self._clock.now())
-        await self._waker.wake(job_id)
-        return job_id
+        job = await self._store.add(job_id, tenant, kind, arguments or {}, correlation, self._clock.now())
+        if job.job_id == job_id:
+            await self._waker.wake(job_id)
+        elif arguments and dict(arguments) != dict(job.arguments):
+            raise Conflict("Another job of this kind, with other settings, has not finished yet.")
+        return job.job_id
 
     async def job(self, tenant: TenantId, job_id: JobId) -> Job:
         """A job's state and progress.

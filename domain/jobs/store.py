@@ -20,6 +20,11 @@ RUN_JOB = "run_job"
 WAKE_SECONDS = 1.0
 """A queue that does not answer keeps nobody waiting for longer: the next sweep finds the job."""
 
+UNFINISHED = (
+    "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND tenant_id = $1 AND kind = $2 "
+    "ORDER BY created_at LIMIT 1"
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -37,13 +42,17 @@ class PostgresJobStore:
         arguments: Mapping[str, Any],
         correlation: str | None,
         at: datetime,
-    ) -> None:
-        """Write a queued job."""
+    ) -> Job:
+        """Write a queued job, unless the tenant has one of that kind that is not finished; the one there is then."""
         async with self._database.dispatch() as tx:
+            # Of two who ask at the same moment, the second one finds what the first has written.
+            await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"jobs {tenant} {kind.value}")
+            if waiting := await tx.row(UNFINISHED, tenant, kind.value):
+                return _job(waiting)
             try:
-                await tx.execute(
+                (row,) = await tx.rows(
                     "INSERT INTO jobs (job_id, tenant_id, kind, state, arguments, correlation, created_at) "
-                    "VALUES ($1, $2, $3, 'queued', $4::jsonb, $5, $6)",
+                    "VALUES ($1, $2, $3, 'queued', $4::jsonb, $5, $6) RETURNING *",
                     job_id,
                     tenant,
                     kind.value,
@@ -53,15 +62,11 @@ class PostgresJobStore:
                 )
             except asyncpg.ForeignKeyViolationError as error:
                 raise NotFound("There is no such tenant.", field="tenant") from error
+        return _job(row)
 
     async def unfinished(self, tenant: TenantId, kind: JobKind) -> Job | None:
         """The oldest job of that kind which is not finished."""
-        return await self._one(
-            "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND tenant_id = $1 AND kind = $2 "
-            "ORDER BY created_at LIMIT 1",
-            tenant,
-            kind.value,
-        )
+        return await self._one(UNFINISHED, tenant, kind.value)
 
     async def get(self, tenant: TenantId, job_id: JobId) -> Job | None:
         """A job of that tenant."""

@@ -62,6 +62,11 @@ async def test_a_second_request_gets_the_job_that_waits(queue: JobQueue, tenant:
     assert await queue.enqueue(tenant, JobKind.RETRAIN) == first
 
 
+async def test_of_many_who_ask_at_the_same_moment_one_hands_a_job_in(queue: JobQueue, tenant: TenantId) -> None:
+    handed_in = await asyncio.gather(*(queue.enqueue(tenant, JobKind.RETRAIN) for _ in range(8)))
+    assert len(set(handed_in)) == 1
+
+
 async def test_another_tenant_has_no_such_job(queue: JobQueue, tenant: TenantId) -> None:
     job_id = await queue.enqueue(tenant, JobKind.RETRAIN)
     with pytest.raises(NotFound):
@@ -171,11 +176,13 @@ async def test_a_worker_that_is_stopped_puts_its_job_back_at_once(
 
 
 async def test_a_queue_that_never_answers_keeps_nobody_waiting() -> None:
-    asked = asyncio.Event()
+    asked, over = asyncio.Event(), asyncio.Event()
 
-    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.set()
-        await asyncio.Event().wait()
+        await over.wait()
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         waker = ArqWaker(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
@@ -183,4 +190,6 @@ async def test_a_queue_that_never_answers_keeps_nobody_waiting() -> None:
             await waker.wake(JobId(uuid4()))
         assert asked.is_set()
         await waker.close()
+        over.set()
         server.close()
+        await server.wait_closed()
