@@ -36,11 +36,15 @@ _SEGMENT: Final = """
     SELECT segment FROM user_segments WHERE tenant_id = $1 AND subject_id = $2 ORDER BY assigned_at DESC LIMIT 1"""
 _ACCOUNT: Final = "SELECT attributes_sealed FROM user_accounts WHERE tenant_id = $1 AND subject_id = $2"
 
+# What was told before a stop may be learned after it, and counts until the last evaluation.
 _MARK_STALE: Final = f"""
     UPDATE user_ab_tests u SET stale = true
     FROM ab_tests t
     WHERE u.tenant_id = $1 AND u.subject_id = ANY($2::uuid[]) AND NOT u.stale AND u.phase > {FORCED_PHASE}
-      AND t.tenant_id = $1 AND t.test_id = u.test_id AND t.status <> 'stopped'"""  # noqa: S608  # of a constant
+      AND t.tenant_id = $1 AND t.test_id = u.test_id
+      AND (t.status <> 'stopped' OR NOT EXISTS (
+          SELECT FROM ab_test_results r
+          WHERE r.tenant_id = $1 AND r.test_id = t.test_id AND r.evaluated_at >= t.stopped_at))"""  # noqa: S608  # of a constant
 
 
 class PostgresExposureStore:
@@ -79,7 +83,7 @@ class StaleUnits:
     """Notes, in the transaction that learns from events, whose doings have to be counted anew."""
 
     async def count(self, tx: Transaction, tenant: TenantId, events: Sequence[tuple[SubjectId, EventId]]) -> None:
-        """Mark the people of these events in every experiment that they take part in and that is not over."""
+        """Mark the people of these events in every experiment that they take part in and that is still evaluated."""
         if events:
             await tx.execute(_MARK_STALE, tenant, sorted({subject for subject, _ in events}))
 

@@ -61,6 +61,22 @@ async def test_what_is_done_after_the_stop_does_not_count_whoever_counts_meanwhi
     assert not any(total for cell in await store.cells(running) for total in cell.sums)
 
 
+async def test_what_was_told_before_the_stop_counts_if_it_is_learned_after_it(
+    admin: Graph, worker: dict[str, Any]
+) -> None:
+    experiment = await started(admin, weights=[0.001, 0.999])
+    for name in NAMES:
+        await expose(admin, name)
+    await counted(worker)
+    for name in NAMES:
+        await convert(admin, name, "paid", 7.0)
+    await act(admin, "stop", experiment)
+    await counted(worker)
+    [kept] = await results(admin, experiment, live=False)
+    spent = next(metric for metric in kept["metrics"] if metric["key"] == "spent")
+    assert {arm["value"] for arm in spent["arms"]} - {None} == {7.0}
+
+
 async def gauges(room: RestRoom) -> dict[str, float]:
     """What a process that starts now tells of experiments."""
     async with application(room.settings) as app:
