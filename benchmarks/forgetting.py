@@ -12,14 +12,13 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
 
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from domain.erasure.store import RedisTraces
 from domain.ids import SubjectId, TenantId
 from domain.privacy.inventory import DATA_MAP
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="personalization-bench-") as name, EmbeddedValkey(Path(name)) as server:
         figures = asyncio.run(_measured(server.url, chosen.people))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("forgetting", "Forgetting people in Redis", figures)
 

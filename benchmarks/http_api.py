@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -32,7 +32,7 @@ from redis.asyncio import Redis
 
 from benchmarks import bare_events
 from benchmarks.live_updates import AGREED, TENANT
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from benchmarks.server import SECRET, Server, api_server, floor_server, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import migrate_database, open_services, open_worker
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(name).chmod(0o755)
         figures = asyncio.run(_measured(Path(name), chosen.seconds))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("http_api", "Requests over HTTP", figures)
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from benchmarks.server import SECRET, api_server, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import Services, migrate_database, open_services
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings = settings_in(folder, postgres.owner_url, valkey.url)
             figures = asyncio.run(_measured(settings, chosen.sockets, Load(chosen.rate, chosen.events, chosen.batch)))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("live_updates", "Live updates", figures)
 

@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ import asyncpg
 import orjson
 from prometheus_client import CollectorRegistry
 
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from benchmarks.server import ENDLESS, SECRET, settings_in
 from domain.bootstrap import migrate_database
 from domain.bootstrap.secrets import role_passwords
@@ -81,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(name).chmod(0o755)
         figures = asyncio.run(_measured(Path(name)))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("protection", "What protection costs", figures)
 

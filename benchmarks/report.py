@@ -53,7 +53,12 @@ def publish(name: str, title: str, figures: Sequence[Figure]) -> None:
             figure.note,
         )
     Console(highlight=False).print(table)
-    save(name, {"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]})
+    save(name, as_json(figures))
+
+
+def as_json(figures: Sequence[Figure]) -> dict[str, Any]:
+    """The figures as commands print and files keep them."""
+    return {"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}
 
 
 def save(name: str, found: Mapping[str, Any]) -> None:

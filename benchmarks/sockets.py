@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 import httpx
 
 from benchmarks.live_updates import TENANT
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from benchmarks.server import SECRET, answering, api_server, free_port, settings_in
 from domain.bootstrap import Services, migrate_database, open_services
 from domain.clock import SystemClock
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Path(name).chmod(0o755)
             figures += asyncio.run(_measured(Path(name), count))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("sockets", "Many sockets", figures)
 

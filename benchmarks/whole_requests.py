@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from starlette.applications import Starlette
 
 from benchmarks.http_api import QUERY, person_token
 from benchmarks.live_updates import AGREED, TENANT
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from benchmarks.server import ENDLESS, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import migrate_database
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             figures = asyncio.run(_measured(settings, chosen.calls))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("whole_requests", "What protection costs a whole request", figures)
 

@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -28,7 +27,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.http_api import QUERY, person_token
 from benchmarks.live_updates import AGREED, SETTLE_SECONDS, TENANT, subscribed
-from benchmarks.report import Figure, publish
+from benchmarks.report import Figure, as_json, publish
 from benchmarks.server import SECRET, api_server, settings_in
 from domain.behavior.model import Action, BehaviorData
 from domain.bootstrap import migrate_database, open_services, open_worker
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings = settings_in(folder, postgres.owner_url, valkey.url)
             figures = asyncio.run(_measured(settings, chosen.people, chosen.readers))
     if chosen.json:
-        print(json.dumps({"figures": [{**asdict(figure), "ratio": figure.ratio} for figure in figures]}))
+        print(json.dumps(as_json(figures)))
     else:
         publish("withdrawal", "Withdrawals", figures)
 
