@@ -28,13 +28,13 @@ from domain.models.model import (
     Verdict,
     version_of,
 )
+from domain.models.pinned import PinnedModels
 from domain.models.signature import ModelSigner
 from domain.realtime.model import UpdateKind
 
 logger = logging.getLogger(__name__)
 
 LOADED_TENANTS: Final = 64
-PINNED: Final = 16
 REASON_LIMIT: Final = 500
 FROM_TRAINING: Final = Provenance()
 
@@ -113,7 +113,7 @@ class ModelRegistry:
         self._metrics = metrics
         self._loader = VersionLoader(store, ArtifactCache(cache_dir), signer)
         self._held: OrderedDict[TenantId, HeldModel] = OrderedDict()
-        self._pinned: OrderedDict[tuple[TenantId, ModelVersion], LoadedModel | None] = OrderedDict()
+        self._pinned = PinnedModels(store, self._loader, clock)
 
     async def publish(
         self,
@@ -221,17 +221,7 @@ class ModelRegistry:
 
     async def pinned(self, tenant: TenantId, version: ModelVersion) -> LoadedModel | None:
         """A version whatever its status, for experiments; None if it cannot be served. Raises `Unavailable`."""
-        key = (tenant, version)
-        if key not in self._pinned:
-            record = await self._store.version(tenant, RECOMMENDATION_MODEL, version)
-            try:
-                loaded = None if record is None or not record.stored else await self._loader.load(record)
-            except CorruptArtifact:
-                loaded = None
-            self._pinned[key] = loaded
-            if len(self._pinned) > PINNED:
-                self._pinned.popitem(last=False)
-        return self._pinned[key]
+        return await self._pinned.of(tenant, version)
 
     async def versions(self, tenant: TenantId) -> list[ModelRecord]:
         """Every version of the tenant's recommendation model, from the newest on."""

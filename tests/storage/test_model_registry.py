@@ -10,6 +10,7 @@ from asyncpg import InsufficientPrivilegeError
 from domain.clock import FixedClock
 from domain.errors import Conflict, NotFound
 from domain.ids import ModelVersion, TenantId
+from domain.models.held import REJECTED_FOR
 from domain.models.model import ChangeAction, ModelStatus, Verdict
 from domain.models.service import ModelRegistry
 from domain.models.store import KEPT_OTHERS, KEPT_RETIRED, PostgresModelStore
@@ -265,3 +266,33 @@ async def test_old_versions_lose_their_bytes_and_keep_their_record(
     assert retired == [True] * KEPT_RETIRED + [False] * 2
     with pytest.raises(Conflict):
         await training.promote(tenant, found[-1].version, **BY)
+
+
+async def test_a_version_under_test_is_served_until_its_bytes_are_deleted(
+    training: ModelRegistry, serving: Serving, worker_database: Database, tenant: TenantId, clock: FixedClock
+) -> None:
+    first, _ = [await publish(training, tenant, clock, number) for number in (1.0, 2.0)]
+    api = serving("api")
+    assert await api.pinned(tenant, ModelVersion("not-yet")) is None
+    assert version(await api.pinned(tenant, first.version)) == first.version
+    async with worker_database.transaction(tenant) as tx:
+        await tx.execute("UPDATE ml_models SET artifact = NULL WHERE version = $1", first.version)
+    clock.set(clock.now() + timedelta(seconds=1))
+    assert await api.pinned(tenant, first.version) is None
+
+
+async def test_a_version_under_test_that_was_damaged_is_tried_again(
+    training: ModelRegistry, serving: Serving, worker_database: Database, tenant: TenantId, clock: FixedClock
+) -> None:
+    first, _ = [await publish(training, tenant, clock, number) for number in (1.0, 2.0)]
+    api = serving("api")
+    change = "UPDATE ml_models SET signature = $2 WHERE version = $1"
+    async with worker_database.transaction(tenant) as tx:
+        await tx.execute(change, first.version, None)
+    assert await api.pinned(tenant, first.version) is None
+    async with worker_database.transaction(tenant) as tx:
+        await tx.execute(change, first.version, first.signature)
+    for later, served in ((timedelta(seconds=1), None), (REJECTED_FOR, first.version)):
+        clock.set(clock.now() + later)
+        loaded = await api.pinned(tenant, first.version)
+        assert (None if loaded is None else loaded.record.version) == served
