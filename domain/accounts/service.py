@@ -6,6 +6,7 @@ hash of their id, so that a change from before it cannot bring anybody back; a l
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -171,15 +172,20 @@ class AccountService:
             except DomainError as error:
                 done[change.user_id] = Synced(change.user_id, SyncOutcome.REFUSED, error)
         keys = await self._keys.keys_for(tenant, list(people.values()))
-        sealed = {
-            people[c.user_id]: (c.revision, _sealed(keys[people[c.user_id]], c)) for c in changes if c.user_id in people
-        }
-        hashes = {subject: self._directory.identity_hash(tenant, user_id) for user_id, subject in people.items()}
+        # Several ids may lead to one person, of whom the latest change counts.
+        told = sorted((change for change in changes if change.user_id in people), key=attrgetter("revision"))
+        latest = {people[change.user_id]: change for change in told if people[change.user_id] in keys}
+        sealed = {subject: (change.revision, _sealed(keys[subject], change)) for subject, change in latest.items()}
+        hashes = {s: self._directory.identity_hash(tenant, change.user_id) for s, change in latest.items()}
         held = await self._store.keep(tenant, sealed, hashes, self._clock.now()) if sealed else {}
-        for change in changes:
-            if change.user_id in people:
-                before = held.get(people[change.user_id], -1)
-                done[change.user_id] = Synced(change.user_id, _outcome(change.revision, before))
+        for change in told:
+            subject = people[change.user_id]
+            if subject not in latest:
+                # They were erased since they were looked up, and their key is gone.
+                done[change.user_id] = Synced(change.user_id, SyncOutcome.STALE)
+                continue
+            before = held[subject] if latest[subject] is change else max(held[subject], latest[subject].revision)
+            done[change.user_id] = Synced(change.user_id, _outcome(change.revision, before))
         return done
 
     async def _deleted(self, tenant: TenantId, change: AccountChange, digest: bytes) -> Synced:

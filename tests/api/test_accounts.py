@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.accounts.model import AccountChange, SyncOutcome
+from domain.accounts.service import AccountService, Keys
+from domain.accounts.store import PostgresAccountStore
 from domain.errors import Unavailable
-from domain.ids import UserId
+from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.data_keys import DataKeys
+from domain.privacy.encryption import SubjectKey
+from domain.realtime.store import Outbox
 from domain.storage.postgres import Database
 from graphql_api.auth import Scope
 from tests.api.graphql_room import LEARN, Graph, begun, caller, served
@@ -166,6 +172,52 @@ async def test_listeners_of_somebody_who_is_gone_are_let_go(room: RestRoom, serv
         await asyncio.sleep(0.3)
         await sync(service, change(1, deleted=True))
         assert await opened.closed() == 4403
+
+
+async def test_of_two_ids_of_one_person_the_later_change_counts(room: RestRoom, service: Graph) -> None:
+    for user in (ANNA, BERT):
+        await room.agree(user)
+    await room.services.identities.merge(room.tenant, UserId(BERT), UserId(ANNA))
+    told = [change(5, attributes={"plan": "pro"}), change(3, BERT, attributes={"plan": "free"})]
+    assert await sync(service, *told) == ["APPLIED", "STALE"]
+    held = await account(room)
+    assert held is not None
+    assert (held["revision"], held["attributes"]) == (5, {"plan": "pro"})
+
+
+async def test_somebody_whose_key_is_gone_meanwhile_costs_no_other(room: RestRoom, database: Database) -> None:
+    people = {user: await room.services.directory.resolve(room.tenant, UserId(user)) for user in await agreed(room)}
+    erased, there = people[ANNA], people[BERT]
+    assert erased is not None
+    assert there is not None
+    services = room.services
+    accounts = AccountService(
+        PostgresAccountStore(database, Outbox(database, services.clock)),
+        services.directory,
+        services.privacy,
+        KeysOf(services.accounts._keys, there.subject_id),
+        services.rights,
+        services.clock,
+    )
+    done = await accounts.sync(room.tenant, [AccountChange(UserId(user), 1) for user in people])
+    assert [one.outcome for one in done] == [SyncOutcome.STALE, SyncOutcome.APPLIED]
+
+
+async def agreed(room: RestRoom) -> tuple[str, str]:
+    for user in (ANNA, BERT):
+        await room.agree(user)
+    return ANNA, BERT
+
+
+class KeysOf:
+    """The key of one person; the others' are destroyed."""
+
+    def __init__(self, keys: Keys, subject: SubjectId) -> None:
+        self._keys = keys
+        self._subject = subject
+
+    async def keys_for(self, tenant: TenantId, _subjects: Sequence[SubjectId]) -> dict[SubjectId, SubjectKey]:
+        return await self._keys.keys_for(tenant, [self._subject])
 
 
 async def test_accounts_of_others_need_permission(room: RestRoom, service: Graph) -> None:
