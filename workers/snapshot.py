@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from domain.behavior.model import ExploredPlace, TrainingRow
-from domain.behavior.served import TakenList
+from domain.behavior.model import TrainingRow
+from domain.behavior.served import ExploredPlace, TakenList
 from domain.behavior.vocabulary import EVENT_TYPES
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.ids import ItemId, SubjectId, TenantId

@@ -93,14 +93,7 @@ class Project:
         require_text(self.visual_style, f"{place}.visualStyle")
         require_text(self.category, f"{place}.category")
         require_finite(self.duration_seconds, f"{place}.duration")
-        if len(self.attributes) > MAX_ATTRIBUTES:
-            raise ValidationFailed(f"at most {MAX_ATTRIBUTES} attributes", field=f"{place}.attributes")
-        for name, value in self.attributes.items():
-            require_text(name, f"{place}.attributes", required=True)
-            if isinstance(value, str):
-                require_text(value, f"{place}.attributes.{name}")
-            else:
-                require_finite(value, f"{place}.attributes.{name}")
+        require_scalars(self.attributes, f"{place}.attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,16 +237,6 @@ class TrainingRow(NamedTuple):
     occurred_at: datetime
 
 
-class ExploredPlace(NamedTuple):
-    """One place of a served list whose item was drawn with a known probability, and what came of it."""
-
-    subject_id: SubjectId
-    served_at: datetime
-    item_id: ItemId
-    propensity: float
-    succeeded: bool
-
-
 def plausible_moment(moment: datetime | None, now: datetime, place: str) -> datetime:
     """`moment`, or `now` if the client gave none.
 
@@ -283,6 +266,18 @@ def require_finite(number: float | None, place: str) -> None:
     """Raise `ValidationFailed` if `number` is not a number, or beyond `LARGEST_NUMBER`."""
     if number is not None and not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
         raise ValidationFailed("is not a number within ±3.4e38", field=place)
+
+
+def require_scalars(named: Mapping[str, Scalar], place: str) -> None:
+    """Raise `ValidationFailed` unless these are at most `MAX_ATTRIBUTES` usable names with usable values."""
+    if len(named) > MAX_ATTRIBUTES:
+        raise ValidationFailed(f"at most {MAX_ATTRIBUTES} names", field=place)
+    for name, value in named.items():
+        require_text(name, place, required=True)
+        if isinstance(value, str):
+            require_text(value, f"{place}.{name}")
+        else:
+            require_finite(value, f"{place}.{name}")
 
 
 def texts_of(data: BehaviorData) -> Iterator[str]:

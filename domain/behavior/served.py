@@ -17,3 +17,13 @@ class TakenList(NamedTuple):
     device: str | None = None
     surface: str | None = None
     purpose: str | None = None
+
+
+class ExploredPlace(NamedTuple):
+    """One place of a served list whose item was drawn with a known probability, and what came of it."""
+
+    subject_id: SubjectId
+    served_at: datetime
+    item_id: ItemId
+    propensity: float
+    succeeded: bool

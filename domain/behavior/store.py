@@ -17,7 +17,7 @@ from domain.together import Together
 REPORTS_TOGETHER: Final = 32
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
-LOCK_COLLECTING = """
+_LOCK_COLLECTING = """
     SELECT version FROM subjects
     WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL
     FOR NO KEY UPDATE"""
@@ -159,7 +159,7 @@ async def lock_collecting(tx: Transaction, tenant: TenantId, subject: SubjectId)
     Raises:
         ConsentRequired: they do not, or no longer, agree.
     """
-    version = await tx.value(LOCK_COLLECTING, tenant, subject)
+    version = await tx.value(_LOCK_COLLECTING, tenant, subject)
     if version is None:
         raise ConsentRequired("This user has not agreed to behaviour being stored.", field="userId")
     return int(version)

@@ -93,11 +93,6 @@ class CatalogItem:
         _require(isinstance(self.sensitive, bool), "must be true or false", "sensitive")
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
-    def available_at(self, at: datetime) -> bool:
-        """Whether the item may be recommended at `at`."""
-        started = self.available_from is None or self.available_from <= at
-        return started and (self.available_until is None or at < self.available_until)
-
 
 @dataclass(frozen=True, slots=True)
 class CatalogPage:

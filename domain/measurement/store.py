@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.behavior.model import TAKEN, ExploredPlace, TrainingRow
-from domain.behavior.served import TakenList
+from domain.behavior.model import TAKEN, TrainingRow
+from domain.behavior.served import ExploredPlace, TakenList
 from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.measurement.model import CLICK_WINDOW, Engagement, PersonalMetrics, Satisfaction, Shown
 from domain.storage.postgres import Database, Isolation

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -82,9 +81,3 @@ def parts_of(seconds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[n
     # The epoch was a Thursday.
     weekday = (days.astype(np.int64) + 3) % 7
     return np.minimum(day_part, DAY_PARTS - 1), (weekday >= 5).astype(np.int64)
-
-
-def parts_at(moment: datetime) -> tuple[int, int]:
-    """The same for one moment."""
-    day_part, week_part = parts_of(np.array([moment.timestamp()]))
-    return int(day_part[0]), int(week_part[0])

@@ -102,7 +102,7 @@ class Drafting:
         tuning: Tuning,
     ) -> Made[Draft]:
         reader = await self._readers.read(asker)
-        query = replace(query_of(request, prepared.catalog, reader, now), diversity=tuning.diversity)
+        query = replace(query_of(request, prepared.catalog, reader), diversity=tuning.diversity)
         history = reader.history(prepared.catalog)
         fit = None if fitting is None else await fitting.fit(prepared, reader, history)
         around = prepared.circumstances(query, now, self.chance(asker, _NO_LIST, tuning), fit)

@@ -113,7 +113,7 @@ class RecommendationQuery:
         diversity: weight of novelty against relevance within the page, 0 to 1; None for the default.
         preferences: tag or category -> how much it is wanted (above 0) or not (below 0), -1 to 1.
         device: what the page is shown on.
-        context: `surface`, `purpose`, `hour` (0 to 23) and `weekday` (0 for Monday), where they are known.
+        context: `surface` and `purpose`, where they are known.
         shown: places of the list that earlier pages had.
 
     Raises:

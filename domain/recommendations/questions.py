@@ -166,7 +166,7 @@ class QuestionService:
         prepared = await self._grounds.of(tenant)
         now = self._clock.now()
         # The page alone, without the place that tells of a next one.
-        query = replace(query_of(request, prepared.catalog, reader, now), limit=request.first)
+        query = replace(query_of(request, prepared.catalog, reader), limit=request.first)
         around = prepared.circumstances(query, now)
         return _Asked(prepared, reader, reader.history(prepared.catalog), query, around, now)
 

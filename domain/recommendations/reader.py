@@ -131,9 +131,7 @@ class Readers:
         return Reader(asker.subject, taste, past_of(actions, self._clock.now()))
 
 
-def query_of(
-    request: RecommendationRequest, catalog: CatalogSnapshot, reader: Reader, now: datetime
-) -> RecommendationQuery:
+def query_of(request: RecommendationRequest, catalog: CatalogSnapshot, reader: Reader) -> RecommendationQuery:
     """The request as ranking sees it."""
     earlier = request.after.among(catalog.item_ids)
     away = request.exclude | earlier | reader.past.unwanted.keys()
@@ -145,15 +143,12 @@ def query_of(
         include_seen=request.include_seen,
         preferences=reader.taste.preferences,
         device=request.device,
-        context=dict(_context(request, now)),
+        context=dict(_context(request)),
         shown=len(request.after.digests),
     )
 
 
-def _context(request: RecommendationRequest, now: datetime) -> Iterator[tuple[str, str]]:
-    hour, weekday = local_moment(request, now)
-    yield "hour", str(hour)
-    yield "weekday", str(weekday)
+def _context(request: RecommendationRequest) -> Iterator[tuple[str, str]]:
     if request.surface is not None:
         yield "surface", request.surface
     if request.purpose is not None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from domain.behavior.model import MAX_ATTRIBUTES, Scalar, plausible_moment, require_finite, require_text
+from domain.behavior.model import Scalar, plausible_moment, require_scalars, require_text
 from domain.behavior.sealing import SealedSession, sealed_session
 from domain.behavior.service import Consent, SubjectKeys
 from domain.clock import Clock
-from domain.errors import ValidationFailed
 from domain.ids import SubjectId, TenantId, UserId
 
 
@@ -36,14 +35,7 @@ class SessionUpdate:
         """Raise `ValidationFailed` unless every part is usable."""
         require_text(self.session_id, "sessionId", required=True)
         require_text(self.device, "device")
-        if len(self.context) > MAX_ATTRIBUTES:
-            raise ValidationFailed(f"at most {MAX_ATTRIBUTES} entries", field="context")
-        for name, value in self.context.items():
-            require_text(name, "context", required=True)
-            if isinstance(value, str):
-                require_text(value, f"context.{name}")
-            else:
-                require_finite(value, f"context.{name}")
+        require_scalars(self.context, "context")
 
 
 @dataclass(frozen=True, slots=True)

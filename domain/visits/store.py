@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from domain.behavior.sealing import SealedSession
-from domain.behavior.store import LOCK_COLLECTING
-from domain.errors import ConsentRequired
+from domain.behavior.store import lock_collecting
 from domain.ids import SubjectId, TenantId
 from domain.storage.postgres import Database
 from domain.visits.service import SessionState
@@ -38,8 +37,7 @@ class PostgresSessionStore:
     ) -> SessionState:
         """Note that a session is alive, and what it says of itself."""
         async with self._database.transaction(tenant, (subject,)) as tx:
-            if await tx.value(LOCK_COLLECTING, tenant, subject) is None:
-                raise ConsentRequired("This user has not agreed to behaviour being stored.", field="userId")
+            await lock_collecting(tx, tenant, subject)
             row = await tx.row(
                 _SEE_SESSION,
                 tenant,

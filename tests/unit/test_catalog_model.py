@@ -92,13 +92,6 @@ def test_kinds_have_distinct_codes_that_fit_a_byte() -> None:
     assert sorted(kind.code for kind in ItemKind) == [0, 1, 2, 3]
 
 
-def test_a_window_is_open_at_its_start_and_closed_at_its_end() -> None:
-    limited = item(available_from=NOON, available_until=NOON + DAY)
-
-    assert [limited.available_at(NOON + offset) for offset in (-DAY, 0 * DAY, DAY)] == [False, True, False]
-    assert item().available_at(NOON)
-
-
 def row(name: str, kind: ItemKind = ItemKind.STYLE, category: str = "", **window: datetime | None) -> SnapshotRow:
     times = {"available_from": None, "available_until": None} | window
     return SnapshotRow(ItemId(name), kind, name.upper(), (f"tag-{name}",), category, sensitive=name == "c", **times)
