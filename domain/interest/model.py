@@ -40,7 +40,7 @@ MIN_WEIGHT: Final = 0.5
 
 
 class Window(StrEnum):
-    """Over how long interest is looked at; it fades by half in a third of a day, of a week, of a month or sooner."""
+    """Over how long interest is looked at; how fast it fades is in `HALF_LIVES`."""
 
     DAY = "day"
     WEEK = "week"

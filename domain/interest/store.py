@@ -1,7 +1,8 @@
 """Live counts in Postgres, changed in the transaction that learns from the events, and read as they have faded since.
 
-Counts fade exponentially, which is linear: what one person added can be taken out again exactly, whatever was added
-or faded in between.
+Counts fade exponentially, which is linear: what one person added when they were last counted can be taken out again
+exactly, whatever was added or faded in between. Of what they added before that, `COUNTED_AGAIN` earlier or more, a
+sixteenth at most is left, and fades.
 """
 
 from collections import Counter

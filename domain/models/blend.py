@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.models.checks import require_array
+from domain.models.checks import require_array, require_bounds
 from domain.models.layout import CorruptArtifact
 
 SOURCES_PARAMETER: Final = "blend_sources"
@@ -55,8 +55,8 @@ class BlendWeights:
         if bounds is None or table is None:
             return None
         names = tuple(str(sources).split(","))
-        require_array("blend_bounds", bounds, np.int32, (bounds.size,))
+        require_bounds("blend_bounds", bounds, bounds.size)
         require_array("blend_weights", table, np.float32, (bounds.size, len(names)))
-        if bounds.size == 0 or bounds[0] != 0 or np.any(np.diff(bounds) <= 0) or np.any(table < 0):
+        if np.any(table < 0):
             raise CorruptArtifact("a model's blend is damaged")
         return cls(names, bounds, table)

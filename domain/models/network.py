@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.models.checks import require_array
+from domain.models.checks import require_array, require_bounds
 from domain.models.layout import CorruptArtifact
 
 FEATURES_PARAMETER: Final = "network_features"
@@ -96,13 +96,13 @@ class PreferenceNetwork:
             raise CorruptArtifact(f"a model lacks the array {error.args[0]}") from error
         require_array("network_means", means, np.float32, (len(names),))
         require_array("network_scales", scales, np.float32, (len(names),))
-        require_array("network_bounds", bounds, np.int32, (weights.size,))
+        require_bounds("network_bounds", bounds, weights.size)
         require_array("network_gains", weights, np.float32, (weights.size,))
         widths = [len(names), *(layer.bias.size for layer in layers)]
         for number, (layer, (wide, narrow)) in enumerate(zip(layers, pairwise(widths), strict=True)):
             require_array(f"network_weights_{number}", layer.weights, np.float32, (wide, narrow))
             require_array(f"network_bias_{number}", layer.bias, np.float32, (narrow,))
-        if widths[-1] != 1 or bounds.size == 0 or bounds[0] != 0 or np.any(scales <= 0) or np.any(weights < 0):
+        if widths[-1] != 1 or np.any(scales <= 0) or np.any(weights < 0):
             raise CorruptArtifact("a model's network is damaged")
         return cls(names, means, scales, layers, bounds, weights)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.models.checks import require_array
+from domain.models.checks import require_array, require_bounds
 from domain.models.layout import CorruptArtifact
 
 SITUATIONS_PARAMETER: Final = "situations"
@@ -67,9 +67,9 @@ class Situations:
             return None
         read = _names(names)
         require_array("situation_lifts", lifts, np.float32, (len(read), items))
-        require_array("situation_bounds", bounds, np.int32, (bounds.size,))
+        require_bounds("situation_bounds", bounds, bounds.size)
         require_array("situation_strengths", strengths, np.float32, (bounds.size,))
-        if bounds.size == 0 or bounds[0] != 0 or np.any(np.diff(bounds) <= 0) or np.any(strengths < 0):
+        if np.any(strengths < 0):
             raise CorruptArtifact("a model's situations are damaged")
         return cls(read, lifts, bounds, strengths)
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from domain.models.factor_model import FactorModel
+from domain.models.layout import CorruptArtifact
+from domain.models.network import Layer, PreferenceNetwork
 from domain.recommendations.blending import Scorer
 from domain.recommendations.factors import Observations
 from domain.recommendations.features import CONTEXT, GROUPS, Features
@@ -185,3 +187,12 @@ def test_a_model_with_a_network_is_the_same_bytes_again() -> None:
     assert first.arrays.keys() == again.arrays.keys()
     for name, array in first.arrays.items():
         np.testing.assert_array_equal(array, again.arrays[name])
+
+
+@pytest.mark.parametrize("bounds", [[0, 5, 3], [0, 0, 3], [1, 2, 3]])
+def test_ranges_of_history_that_do_not_ascend_from_nothing_are_refused(bounds: list[int]) -> None:
+    ones = np.ones(3, dtype=np.float32)
+    layer = Layer(ones[:1, np.newaxis], ones[:1])
+    network = PreferenceNetwork(("blend",), ones[:1], ones[:1], (layer,), np.array(bounds, dtype=np.int32), ones)
+    with pytest.raises(CorruptArtifact, match="ascend"):
+        PreferenceNetwork.restored(network.arrays(), "blend")
