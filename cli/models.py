@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from cli.installation import local_settings
-from cli.noting import noted, operator
+from cli.noting import named_in_log, noted
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table
 from cli.servers import prepared
@@ -104,7 +104,8 @@ def promote_model(tenant: TenantId, version: ModelVersion, reason: str, data_dir
 
     async def promoted(services: Services) -> ModelRecord:
         async with noted(services, tenant, "promoteModel", concerned=version):
-            return await services.models.promote(tenant, version, actor=operator(), reason=reason)
+            who = named_in_log(services, tenant)
+            return await services.models.promote(tenant, version, actor=who, reason=reason)
 
     record = _done(data_dir, promoted)
     _print_served(tenant, record, as_json)
@@ -127,7 +128,8 @@ def roll_back_model(tenant: TenantId, expected: str | None, reason: str, data_di
 
     async def rolled_back(services: Services) -> ModelRecord:
         async with noted(services, tenant, "rollbackModel", concerned=expected) as doing:
-            record = await services.models.roll_back(tenant, actor=operator(), reason=reason, expected=meant)
+            who = named_in_log(services, tenant)
+            record = await services.models.roll_back(tenant, actor=who, reason=reason, expected=meant)
             doing.concerned = record.version
             return record
 

@@ -19,6 +19,11 @@ def operator() -> str:
         return "the command line"
 
 
+def named_in_log(services: Services, tenant: TenantId) -> str:
+    """The operator as the audit log names them, for what other records say of who did something."""
+    return services.audit.pseudonym(tenant, operator()).hex()
+
+
 @asynccontextmanager
 async def noted(
     services: Services, tenant: TenantId, action: str, *, subject: str | None = None, concerned: str | None = None

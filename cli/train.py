@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from cli.installation import local_settings
-from cli.noting import noted, operator
+from cli.noting import named_in_log, noted
 from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared
@@ -43,9 +43,9 @@ def command(tenant: TenantId, force: bool, data_dir: Path | None, as_json: bool,
       personalization train --tenant demo --force
       personalization train --tenant demo --config '{"collaborativeFiltering": {"algorithm": "svd", "dimensions": 50}}'
     """
-    asked = _asked(config) | ({"force": True, "actor": operator()} if force else {})
+    asked = _asked(config)
     with prepared(local_settings(data_dir=data_dir)) as settings:
-        result = asyncio.run(_train(settings, tenant, asked))
+        result = asyncio.run(_train(settings, tenant, asked, force=force))
     if as_json:
         print_result({"tenant": tenant, **result})
         return
@@ -71,9 +71,11 @@ def _asked(config: str | None) -> dict[str, Any]:
     return {"config": settings_in(config) if config.lstrip().startswith("{") else configured(Path(config))}
 
 
-async def _train(settings: Settings, tenant: TenantId, asked: Mapping[str, Any]) -> dict[str, Any]:
-    concerned = "force" if "force" in asked else None
+async def _train(settings: Settings, tenant: TenantId, asked: dict[str, Any], *, force: bool) -> dict[str, Any]:
+    concerned = "force" if force else None
     async with open_worker(settings) as worker, noted(worker.services, tenant, "retrainModels", concerned=concerned):
+        if force:
+            asked |= {"force": True, "actor": named_in_log(worker.services, tenant)}
         # Whoever takes the job first trains: a worker that is woken by it, or this process.
         job_id = await worker.services.jobs.enqueue(tenant, JobKind.RETRAIN, asked)
         with stages("Training") as progress:

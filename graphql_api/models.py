@@ -66,7 +66,7 @@ class ModelChange:
     version: str = strawberry.field(description="What serves from then on.")
     replaced: str | None = strawberry.field(description="What served before; null for the first.")
     action: ChangeAction = strawberry.field(description="How it came about.")
-    actor: str = strawberry.field(description="A part of the service, or the operator who wanted it.")
+    actor: str = strawberry.field(description="A part of the service, or the pseudonym of the operator who wanted it.")
     reason: str = strawberry.field(description="Why, in words; may be empty.")
     changed_at: datetime = strawberry.field(description="When.")
 
@@ -163,7 +163,7 @@ class ModelsMutation:
         jobs = info.context.services.jobs
         arguments: dict[str, Any] = {}
         if input is not None and input.force:
-            arguments |= {"force": True, "actor": info.context.caller.user_id}
+            arguments |= {"force": True, "actor": _caller(info)}
         if input is not None and input.config is not None:
             arguments["config"] = documented(input.config)
         return JobNode.of(await jobs.job(tenant, await jobs.enqueue(tenant, JobKind.RETRAIN, arguments)))
@@ -178,7 +178,7 @@ class ModelsMutation:
         """Change the champion."""
         tenant = info.context.allow(Scope.MODELS_ADMIN)
         record = await info.context.services.models.promote(
-            tenant, ids.ModelVersion(input.version), actor=info.context.caller.user_id, reason=input.reason
+            tenant, ids.ModelVersion(input.version), actor=_caller(info), reason=input.reason
         )
         return ModelVersion.of(record)
 
@@ -196,8 +196,13 @@ class ModelsMutation:
         wanted = input or RollbackModelInput()
         record = await info.context.services.models.roll_back(
             tenant,
-            actor=info.context.caller.user_id,
+            actor=_caller(info),
             reason=wanted.reason,
             expected=None if wanted.expected is None else ids.ModelVersion(wanted.expected),
         )
         return ModelVersion.of(record)
+
+
+def _caller(info: Info) -> str:
+    """Who asks, as the audit log names them."""
+    return info.context.services.audit.pseudonym(info.context.tenant, info.context.caller.user_id).hex()

@@ -37,7 +37,7 @@ class ModelChange:
     Attributes:
         version: who serves from then on.
         replaced: who served before; None for the first.
-        actor: who did it: a part of the service, or an operator.
+        actor: who did it: a part of the service, or an operator's pseudonym in the audit log.
         reason: why, in words.
     """
 
@@ -117,7 +117,7 @@ class Provenance:
     Attributes:
         trained_from: as in `ModelRecord`.
         baseline: as in `ModelRecord`.
-        actor: who wanted it.
+        actor: who wanted it, as `ModelChange` has it.
     """
 
     trained_from: Mapping[str, Any] = field(default_factory=dict)

@@ -24,7 +24,7 @@ class Store(StrEnum):
 
 
 class Category(StrEnum):
-    """What kind of data something is; the last three say nothing about the people whom the product serves."""
+    """What kind of data something is; the last one says nothing about anybody."""
 
     IDENTIFIER = "identifier"
     PSEUDONYM = "pseudonym"
@@ -38,13 +38,12 @@ class Category(StrEnum):
     EVIDENCE = "evidence"
     TECHNICAL = "technical"
     KEY = "key"
-    OPERATOR = "operator"
     NOBODY = "nobody"
 
     @property
     def told(self) -> bool:
         """Whether a person who asks for their data is given it."""
-        return self not in {Category.TECHNICAL, Category.KEY, Category.OPERATOR, Category.NOBODY}
+        return self not in {Category.TECHNICAL, Category.KEY, Category.NOBODY}
 
 
 class Basis(StrEnum):

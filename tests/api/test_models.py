@@ -56,9 +56,12 @@ async def test_an_operator_rolls_back_and_promotes(room: RestRoom, trained: Trai
     forth = await trained.olga.ask(PROMOTE, input={"version": trained.second.version, "reason": "it was the weather"})
     assert forth["version"] == trained.second.version == await trained.serving(room)
     changes = await trained.olga.ask(CHANGES)
+    [logged, *_] = (await trained.olga.ask("{ auditLog(first: 1) { entries { action actor } } }"))["entries"]
+    assert logged["action"] == "promoteModel"
+    olga = logged["actor"]
     assert [(change["action"], change["version"], change["actor"], change["reason"]) for change in changes] == [
-        ("PROMOTED", trained.second.version, OLGA, "it was the weather"),
-        ("ROLLED_BACK", trained.first.version, OLGA, "clicks fell"),
+        ("PROMOTED", trained.second.version, olga, "it was the weather"),
+        ("ROLLED_BACK", trained.first.version, olga, "clicks fell"),
         ("PUBLISHED", trained.second.version, "training", ""),
         ("PUBLISHED", trained.first.version, "training", ""),
     ]

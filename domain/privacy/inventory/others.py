@@ -32,13 +32,15 @@ OTHERS: Final[tuple[Entry, ...]] = (
         basis=Basis.INTERESTS,
         keeping=Keeping.EVIDENCE,
         nobody="change_id name version replaced action reason changed_at",
-        operator="actor",
+        pseudonym="actor",
     ),
     other_table(
         "jobs",
-        "Work off the request path, named by random ids",
-        nobody="job_id kind state arguments correlation progress attempts heartbeat_at result error created_at "
+        "Work off the request path, named by random ids; who forced a training stands in it under a pseudonym",
+        basis=Basis.INTERESTS,
+        nobody="job_id kind state correlation progress attempts heartbeat_at result error created_at "
         "started_at finished_at stage",
+        pseudonym="arguments",
     ),
     other_table(
         "ab_tests",
