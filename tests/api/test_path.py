@@ -169,7 +169,9 @@ def test_without_consent_nothing_is_kept(up: Up) -> None:
     body = {"userId": "path-nobody", "actions": [{"type": "template_used", "feature": "modern_template"}]}
     answer = up.query(LEARN, input=body)
     assert answer["learnPreferences"] == {"__typename": "ConsentRequiredProblem", "code": "CONSENT_REQUIRED"}
-    assert up.query(PROFILE, user="path-nobody")["profile"] is None
+    profile = up.post(up.ready["graphql"], {"query": PROFILE, "variables": {"user": "path-nobody"}})
+    assert profile["data"] == {"profile": None}
+    assert [error["extensions"]["code"] for error in profile["errors"]] == ["NOT_FOUND"]
 
 
 def test_the_process_says_how_it_is(up: Up) -> None:
