@@ -167,7 +167,8 @@ class Recommender:
         if not draws:
             return Plan(query.limit, rows, fixed, (), NOTHING, NO_LOTTERY)
         rest = np.setdiff1d(candidates, rows, assume_unique=True)
-        drawn_from = pool_of(ranking.ranked, self.people(around), rest, quotas, ranking.promise_floor, around.chooser)
+        people, floor = self.people(around), ranking.promise_floor
+        drawn_from = pool_of(ranking.ranked, people, rest, len(draws), quotas, floor, around.chooser)
         return Plan(query.limit, rows, fixed, draws, *drawn_from)
 
     def contributions(self, ranking: Ranking, row: int) -> dict[ItemId, float]:

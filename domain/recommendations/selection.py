@@ -1,6 +1,7 @@
 """From scores to a page: the best varied items within their caps, pinned ones at their places, drawn ones at theirs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -37,6 +38,12 @@ class Quotas:
     def __init__(self, caps: Sequence[Cap]) -> None:
         self._caps = caps
         self._left = [np.full(int(cap.groups.max(initial=-1)) + 2, cap.at_most, dtype=np.int64) for cap in caps]
+
+    def copy(self) -> "Quotas":
+        """The same quotas, to be used up apart."""
+        same = copy(self)
+        same._left = [left.copy() for left in self._left]  # noqa: SLF001 - its own
+        return same
 
     def take(self, row: int) -> None:
         """An item has a place; one that a rule pinned may overdraw its group."""
@@ -160,6 +167,7 @@ def pool_of(
     ranked: NDArray[np.float32],
     people: NDArray[np.float32],
     candidates: NDArray[np.int64],
+    draws: int,
     quotas: Quotas | None = None,
     floor: float = -np.inf,
     chooser: Chooser = Chooser.OPTIMISTIC,
@@ -170,6 +178,7 @@ def pool_of(
         ranked: float32[n], the score of each row.
         people: float32[n], who took to it.
         candidates: what is not on the page.
+        draws: how many are to be drawn.
         quotas: what caps leave; draws use it up.
         floor: the promise down to which no candidate is missing.
         chooser: how likely each of the most promising is drawn.
@@ -184,10 +193,42 @@ def pool_of(
     _require_whole(promise[best], DRAWN_FROM, floor)
     if len(best) == 0:
         return NOTHING, NO_LOTTERY
+    if quotas is not None:
+        further = _further(promise, candidates, best, draws, quotas)
+        if len(further) and floor > -np.inf:
+            raise TooNarrow
+        best = np.append(best, further)
     pool = candidates[best]
     groups, left = ((), ()) if quotas is None else quotas.among(pool)
     likely = drawing_chances(ranked[pool], people[pool], chooser)
     return pool, Lottery(tuple(likely.tolist()), groups, left)
+
+
+def _further(
+    promise: NDArray[np.float32], candidates: NDArray[np.int64], best: NDArray[np.int64], draws: int, quotas: Quotas
+) -> NDArray[np.int64]:
+    """What must be drawn from beside the best, int64[k], for caps not to end the draws while others may be shown.
+
+    Args:
+        promise: float32[n], of each candidate.
+        candidates: int64[n], rows.
+        best: int64[m], places of the most promising among the candidates.
+        draws: how many are to be drawn.
+        quotas: what caps leave; it stays as it is.
+    """
+    left, inside, further = quotas.copy(), best, list[int]()
+    for _ in range(draws):
+        free = inside[~left.closed(candidates[inside])]
+        if len(free):
+            place, inside = int(free[0]), inside[inside != free[0]]
+        else:
+            outside = np.setdiff1d(np.flatnonzero(~left.closed(candidates)), np.append(best, further))
+            if len(outside) == 0:
+                break
+            place = int(outside[top(promise[outside], 1)[0]])
+            further.append(place)
+        left.take(int(candidates[place]))
+    return np.array(further, dtype=np.int64)
 
 
 def laid_out(

@@ -18,9 +18,10 @@ from domain.recommendations.exploration import POOL, UNIFORM, Exploration, chanc
 from domain.recommendations.model import RecommendationQuery
 from domain.recommendations.page import PastAction
 from domain.recommendations.ranking import Recommender
+from domain.recommendations.selection import Quotas, pool_of
 from domain.recommendations.wishes import Wish, past_of
 from domain.rules.model import CapGroup, Rule, RuleBook, RuleKind, Scope, Selector
-from domain.rules.steering import RuleSheet
+from domain.rules.steering import Cap, RuleSheet
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SPACE = UUID(int=7)
@@ -201,6 +202,19 @@ def test_draws_keep_to_the_caps_as_well() -> None:
         categories = [large.category_of(large.rows[entry.item_id]) for entry in page]
         assert sorted(categories) == ["c0", "c1", "c2", "c3", "c4"]
         assert [entry.propensity for entry in page if entry.propensity < 1]
+
+
+@given(st.integers(0, 4), st.integers(1, 6), st.integers(0, 8))
+def test_a_cap_ends_no_draws_while_others_may_be_shown(at_most: int, draws: int, others: int) -> None:
+    capped = 60
+    groups = np.array([0] * capped + [-1] * others, dtype=np.int32)
+    ranked = np.linspace(3.0, 0.0, len(groups), dtype=np.float32)
+    quotas = Quotas([Cap(groups, at_most, "cap")])
+    pool, lottery = pool_of(ranked, np.zeros_like(ranked), np.arange(len(groups)), draws, quotas)
+    for seed in seeds(20):
+        drawn = [int(pool[index]) for index, _ in lottery.draw(Exploration(seed), draws)]
+        assert len(drawn) == min(draws, at_most + others)
+        assert sum(row < capped for row in drawn) <= at_most
 
 
 def test_attributes_select_by_value_and_type() -> None:
