@@ -2,7 +2,7 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 UP_ARGS = $(if $(PORT),--port $(PORT)) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(ARGS)
 
 export PYTHON TORCH_INDEX

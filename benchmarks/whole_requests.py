@@ -129,6 +129,10 @@ class Believing:
 
     nobody = None
 
+    def has_verified(self, _header: str) -> bool:
+        """Each is let in without a second look."""
+        return True
+
     async def principal(self, _header: str) -> Principal:
         """The caller."""
         until = SystemClock().now() + timedelta(hours=1)
