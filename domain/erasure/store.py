@@ -21,11 +21,30 @@ _MERGED = "SELECT merged_subject_id FROM identity_merges WHERE tenant_id = $1 AN
 _HOLD_EVENTS = """
     SELECT 1 FROM user_behavior_events WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) FOR UPDATE NOWAIT"""
 
+# A newcomer who is being written at this moment has an id and no row yet; with this in its place, theirs never comes.
+_TAKE_PLACES = """
+    INSERT INTO subjects
+        (tenant_id, subject_id, external_id_sealed, privacy_level, collects, trains, created_at, erased_at)
+    SELECT $1, person, '', 'strict', false, false, $3, $3 FROM unnest($2::uuid[]) AS person ORDER BY person
+    ON CONFLICT (subject_id) DO NOTHING"""
+
+_LOCK_PLACES = """
+    SELECT 1 FROM subjects WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) ORDER BY subject_id FOR UPDATE"""
+
+# Whoever keeps an archive holds the request for it until it is there, and looks for the person after that.
+_HOLD_EXPORTS = """
+    SELECT 1 FROM privacy_requests
+    WHERE tenant_id = $1 AND kind = 'export' AND state IN ('waiting', 'running') AND identity_hash IN (
+        SELECT identity_hash FROM subject_identities WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]))
+    FOR UPDATE"""
+
+# The consents of whoever was merged into somebody stand with that person, so one of any of them counts for all.
 _TAUGHT_SINCE = """
-    SELECT min(s.created_at) FROM subjects s
-    WHERE s.tenant_id = $1 AND s.subject_id = ANY($2::uuid[]) AND EXISTS (
+    SELECT min(created_at) FROM subjects
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND EXISTS (
         SELECT 1 FROM consents c
-        WHERE c.subject_id = s.subject_id AND c.granted AND c.purpose = 'behaviour_collection')"""
+        WHERE c.tenant_id = $1 AND c.subject_id = ANY($2::uuid[]) AND c.granted
+            AND c.purpose = 'behaviour_collection')"""
 
 _BURY = """
     UPDATE subjects SET erased_at = coalesce(erased_at, $3), collects = false, trains = false, external_id_sealed = ''
@@ -53,6 +72,9 @@ async def rows_erased(
 
     The people must be locked. Whoever writes about them waits for the commit and then finds nobody.
     """
+    await tx.execute(_TAKE_PLACES, tenant, list(subjects), at)
+    await tx.rows(_LOCK_PLACES, tenant, list(subjects))
+    await tx.rows(_HOLD_EXPORTS, tenant, list(subjects))
     await tx.rows(_HOLD_EVENTS, tenant, list(subjects))
     for subject in subjects:
         await InterestCounter().forget(tx, tenant, subject)

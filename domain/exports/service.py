@@ -192,16 +192,18 @@ class ExportService:
         Raises:
             NotFound: the link was used, has expired, is another user's, or never was.
             SignInAgain: they signed in before they asked for it, and not lately; the link still works.
+            Unavailable: a part is down; the link still works.
         """
         subject = await self._archives.person(tenant, self._directory.identity_hash(tenant, user_id))
+        # The key comes first: an archive that is taken and cannot be opened would be lost.
+        keys = {} if subject is None else await self._keys.keys_for(tenant, [subject])
         sealed, now = None, self._clock.now()
-        if subject is not None:
+        if subject in keys:
             asked_at = await self._archives.asked_at(tenant, subject, _hash(secret), now)
             if asked_at is not None and not self._is_recent(signed_in_at, asked_at, now):
                 raise SignInAgain(self._sign_in)
             sealed = await self._archives.take(tenant, subject, _hash(secret), now)
-        keys = {} if subject is None else await self._keys.keys_for(tenant, [subject])
-        if subject is None or sealed is None or subject not in keys:
+        if subject is None or sealed is None:
             raise NotFound("There is no such export.")
         return keys[subject].open(TABLE, COLUMN, sealed)
 

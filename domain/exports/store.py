@@ -74,9 +74,11 @@ class PostgresExports(_Directory):
     ) -> PrivacyRequest:
         """Keep an archive, if there is a person to keep it for; the request is done."""
         async with self._database.transaction(request.tenant, () if subject is None else (subject,)) as tx:
+            # The request is held before the person is looked for: an erasure waits for it, or is seen.
+            finished = await done(tx, request.tenant, request.request_id, at)
             if subject is not None:
                 await tx.execute(_KEEP, request.tenant, subject, request.request_id, sealed, at, until)
-            return await done(tx, request.tenant, request.request_id, at)
+            return finished
 
 
 class PostgresArchives(_Directory):

@@ -96,7 +96,7 @@ class KeyRotation:
         if retire:
             if stuck:
                 raise Conflict(f"{len(stuck)} data keys are still wrapped by an older key; it stays.")
-            await self._keys.retire_older()
+            await self._keys.retire_older(done.newest)
         older = list(await self._keys.key_ids())[:-1]
         done.removable = [kek_id for kek_id in older if not done.remaining[kek_id]]
         return done
@@ -105,14 +105,16 @@ class KeyRotation:
         if self._keys.renewable:
             await self._keys.renew()
             return
-        if retire:
-            await self._keys.retire_older()
         ids = await self._keys.key_ids()
+        if retire:
+            await self._keys.retire_older(ids[-1])
         if len(ids) == 1 and not await self._vault.wrapped_otherwise(ids[0], 1):
             await self._keys.renew()
 
     async def _rewrap(self, done: Rotated, stuck: dict[Person, str], report: Callable[[int], None]) -> None:
         while True:
+            # Who rotates at the same time may have put a newer key in place, which wraps from then on.
+            done.newest = (await self._keys.key_ids())[-1]
             found = await self._vault.wrapped_otherwise(done.newest, AT_A_TIME + len(stuck))
             people = [person for person in found if person not in stuck]
             if not people:

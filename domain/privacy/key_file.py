@@ -1,8 +1,11 @@
-"""A file of keys that only its owner reads: created once by whoever comes first, and replaced whole."""
+"""A file of keys that only its owner reads: created by whoever comes first, and replaced whole by one at a time."""
 
 import base64
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +24,22 @@ def new_key_line() -> str:
 
 def add_key(path: Path) -> None:
     """Add a new key to a key file, which wraps from then on; the file is replaced whole. Raises `KeysUnusable`."""
-    _replace(path, f"{read_private(path).rstrip()}\n{new_key_line()}\n")
+    with _alone(path):
+        _replace(path, f"{read_private(path).rstrip()}\n{new_key_line()}\n")
 
 
-def keep_newest(path: Path) -> None:
-    """Take every key but the newest out of a key file; what they wrapped is lost. Raises `KeysUnusable`."""
-    lines = read_private(path).splitlines()
-    newest = next(line for line in reversed(lines) if line.strip() and not line.startswith("#"))
-    _replace(path, "\n".join([*(line for line in lines if line.startswith("#")), newest]) + "\n")
+def take_out_older(path: Path, kek_id: str) -> None:
+    """Take every key before `kek_id` out of a key file; what they wrapped is lost. Raises `KeysUnusable`.
+
+    Those that came after it stay: something may be wrapped by them already.
+    """
+    with _alone(path):
+        lines = read_private(path).splitlines()
+        ids = [_id_in(line) for line in lines]
+        if kek_id in ids:
+            first = ids.index(kek_id)
+            kept = [line for at, line in enumerate(lines) if at >= first or line.lstrip().startswith("#")]
+            _replace(path, "\n".join(kept) + "\n")
 
 
 def read_private(path: Path) -> str:
@@ -40,7 +51,9 @@ def read_private(path: Path) -> str:
             raise KeysUnusable(
                 f"The key file {path} can be used by others (mode {mode & 0o777:04o}); run: chmod 600 {path}"
             )
-        content = file.read(_MOST_BYTES)
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise KeysUnusable(f"The key file {path} has more than {_MOST_BYTES} bytes.")
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -56,6 +69,21 @@ def state_of(path: Path) -> tuple[int, int]:
     return found.st_ino, found.st_mtime_ns
 
 
+def _id_in(line: str) -> str | None:
+    return None if line.lstrip().startswith("#") else line.strip().partition(" ")[0]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others from changing the file meanwhile: of two who add a key to what they read, one key would be lost."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def _replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
@@ -65,7 +93,7 @@ def _replace(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise KeysUnusable(f"The key file {path} cannot be written: {error.strerror}.") from error
     finally:
@@ -84,14 +112,15 @@ def create(path: Path) -> None:
             os.fsync(file.fileno())
         # A hard link fails when the name is taken, so the first process wins and later ones read its key.
         path.hardlink_to(draft)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         return
     finally:
         draft.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was created or renamed in a folder outlast a loss of power. Raises `OSError`."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

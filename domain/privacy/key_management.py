@@ -57,8 +57,8 @@ class KeyManagement(Protocol):
         """
         ...
 
-    async def retire_older(self) -> None:
-        """Make every key-encryption key but the newest unusable; what they wrapped is lost. Raises `KeysFixed`."""
+    async def retire_older(self, kek_id: str) -> None:
+        """Make the key-encryption keys older than `kek_id` unusable; what they wrapped is lost. Raises `KeysFixed`."""
         ...
 
     async def wrap(self, subject: SubjectId, data_key: bytes) -> WrappedKey:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from domain.errors import ValidationFailed
 from domain.ids import SubjectId
 from domain.privacy.encryption import KEY_BYTES, FieldSealer
-from domain.privacy.key_file import add_key, create, keep_newest, read_private, state_of
+from domain.privacy.key_file import add_key, create, read_private, state_of, take_out_older
 from domain.privacy.key_management import KeysFixed, KeysUnusable, WrappedKey
 
 MIN_SECRET_BYTES = 32
@@ -80,11 +80,11 @@ class LocalKeyManagement:
         self.follow()
         return self.newest_id
 
-    async def retire_older(self) -> None:
-        """Take every key but the newest out of the file. Raises `KeysFixed` without one."""
+    async def retire_older(self, kek_id: str) -> None:
+        """Take the keys that are older than `kek_id` out of the file. Raises `KeysFixed` without one."""
         if self.path is None:
             raise KeysFixed(_HOW_TO_RETIRE)
-        await asyncio.to_thread(keep_newest, self.path)
+        await asyncio.to_thread(take_out_older, self.path, kek_id)
         self.follow()
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import structlog
 
 from domain.clock import Clock
-from domain.errors import DomainError
+from domain.errors import DomainError, Unavailable
 from domain.ids import ModelVersion, TenantId
 from domain.jobs.model import JobKind
 from domain.privacy.model import PrivacyLevel
@@ -35,7 +35,7 @@ class RetentionStore(Protocol):
     async def sweep(
         self, tenant: TenantId, people: Sequence[Aged], since: Mapping[PrivacyLevel, Any], learn_from: Learn
     ) -> dict[tuple[str, str], int]:
-        """Delete them in one transaction, and learn the profiles anew that rested on them."""
+        """Delete them in one transaction, and learn the profiles anew that rested on them. Raises `Unavailable`."""
         ...
 
     async def retiring(self, tenant: TenantId) -> list[Retiring]:
@@ -81,16 +81,25 @@ class RetentionService:
         Args:
             tenant: whose people.
             dry: change nothing, and say what would be.
+
+        Raises:
+            Unavailable: some people were being learned from and are left for the next run; all others were seen to.
         """
         now, swept = self._clock.now(), Swept()
+        busy: Unavailable | None = None
         since = {level: kept_since(level, now) for level in PrivacyLevel}
         async for people in self._store.people(tenant):
             swept.people += len(people)
             if dry:
                 swept.rows.update(await self._store.too_old(tenant, people, since))
-            else:
+                continue
+            try:
                 swept.rows.update(await self._store.sweep(tenant, people, since, self._learn_from))
+            except Unavailable as error:
+                busy = error
         await self._retired(tenant, swept, dry=dry)
+        if busy is not None:
+            raise busy
         return swept
 
     async def _retired(self, tenant: TenantId, swept: Swept, *, dry: bool) -> None:

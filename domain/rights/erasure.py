@@ -193,18 +193,19 @@ class Eraser:
         )
 
     async def _models_listed(self, request: PrivacyRequest) -> PrivacyRequest:
+        if request.taught_since is None:
+            nothing = Reached("models", "all versions", Level.OUT_OF_SCOPE, "no version learned from this person")
+            return await self._store.reach(request, Checkpoint.MODELS, [nothing])
         now = request.erased_at or self._clock.now()
-        versions: list[ModelVersion] = []
-        if request.taught_since is not None:
-            until = now + TRAINING_TAKES_AT_MOST
-            versions = await self._store.versions_trained(request.tenant, request.taught_since, until)
-        by = now + MODELS_RETIRED_AFTER
-        detail = (
+        until, by = now + TRAINING_TAKES_AT_MOST, now + MODELS_RETIRED_AFTER
+        versions = await self._store.versions_trained(request.tenant, request.taught_since, until)
+        learned = (
             "holds arrays about items and groups, no person; it may have learned from this one and is retired by then"
         )
-        reached = [Reached("models", version, Level.PENDING, detail, until=by) for version in versions]
-        nothing = Reached("models", "all versions", Level.OUT_OF_SCOPE, "no version learned from this person")
-        return await self._store.reach(request, Checkpoint.MODELS, reached or [nothing])
+        training = "whichever version had begun to learn before the erasure is retired by then, too"
+        reached = [Reached("models", version, Level.PENDING, learned, until=by) for version in versions]
+        reached.append(Reached("models", "versions in training", Level.PENDING, training, until=by))
+        return await self._store.reach(request, Checkpoint.MODELS, reached)
 
     async def _signed(self, request: PrivacyRequest) -> PrivacyRequest:
         now = self._clock.now()

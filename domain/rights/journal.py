@@ -15,6 +15,7 @@ from uuid import UUID
 
 from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId
+from domain.privacy.key_file import sync_folder
 from domain.rights.model import Tombstone
 
 
@@ -34,6 +35,8 @@ class Journal:
                 file.write(_line(tombstone))
                 file.flush()
                 os.fsync(file.fileno())
+            # Without this the file itself, if it is new, may be gone after a loss of power.
+            sync_folder(self._path.parent)
         except OSError as error:
             raise Unavailable("the journal of erasures cannot be written", retry_after_seconds=5) from error
 

@@ -14,7 +14,7 @@ import structlog
 
 from domain.clock import Clock
 from domain.erasure.model import Reached
-from domain.errors import DomainError, NotFound, Unavailable
+from domain.errors import DomainError, NotFound
 from domain.ids import SubjectId, TenantId, UserId
 from domain.rights.erasure import Overtaken, Report
 from domain.rights.journal import Journal
@@ -192,7 +192,7 @@ class RightsService:
             for request_id in waiting:
                 try:
                     request = await self.finish(tenant, request_id, report)
-                except Unavailable as error:
+                except DomainError as error:
                     log.warning("privacy_request_delayed", request_id=str(request_id), reason=error.message)
                 else:
                     done += request.state is RequestState.DONE

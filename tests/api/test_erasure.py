@@ -76,7 +76,7 @@ async def test_the_receipt_says_for_every_place_what_was_reached(room: RestRoom)
     [vault] = [entry for entry in receipt["reached"] if entry["name"].startswith("of the vault")]
     kept = datetime.fromisoformat(vault["until"]) - datetime.fromisoformat(receipt["erasedAt"])
     assert (vault["level"], kept) == ("pending", timedelta(days=room.settings.vault_backup_days))
-    assert {"consents", "subjects", "outbox", "logs", "all versions"} <= set(reached)
+    assert {"consents", "subjects", "outbox", "logs", "versions in training"} <= set(reached)
     assert receipt["requestId"] == str(request.request_id)
 
 

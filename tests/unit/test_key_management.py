@@ -86,12 +86,12 @@ async def test_retired_keys_open_nothing_any_more(process: Process) -> None:
     keys, before = process(), await process().wrap(ANNA, DATA_KEY)
     if not keys.renewable:
         with pytest.raises(KeysFixed, match="PERSONALIZATION_KEK"):
-            await keys.retire_older()
+            await keys.retire_older((await keys.key_ids())[-1])
         assert await keys.unwrap(ANNA, before) == DATA_KEY
         return
     renewed = await keys.renew()
     after = await keys.wrap(ANNA, DATA_KEY)
-    await keys.retire_older()
+    await keys.retire_older(renewed)
     for one in (keys, process()):
         assert list(await one.key_ids()) == [renewed]
         assert await one.unwrap(ANNA, after) == DATA_KEY
