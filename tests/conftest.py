@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from hypothesis import settings
 
@@ -22,6 +21,7 @@ from domain.storage.embedded.valkey import EmbeddedValkey
 from domain.storage.migrate import migrate
 from domain.storage.postgres import Database, Databases
 from domain.storage.roles import Role, url_as
+from tests.databases import create_database, drop_database
 
 # How long an example takes says nothing of the code: the first one may load what it needs.
 settings.register_profile("untimed", deadline=None)
@@ -58,9 +58,11 @@ def copied_database() -> Iterator[str]:
     # A database cannot be copied while somebody is connected to it.
     elsewhere = template_url.replace("/personalization?", "/postgres?", 1)
     name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid4().hex[:8]}"
-    asyncio.run(_run_as_owner(elsewhere, f"CREATE DATABASE {name} TEMPLATE personalization"))
-    yield template_url.replace("/personalization?", f"/{name}?", 1)
-    asyncio.run(_run_as_owner(elsewhere, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(create_database(elsewhere, name, "personalization"))
+    try:
+        yield template_url.replace("/personalization?", f"/{name}?", 1)
+    finally:
+        asyncio.run(drop_database(elsewhere, name))
 
 
 @pytest.fixture(scope="session")
@@ -132,11 +134,3 @@ def redis_url() -> Iterator[str]:
 def clock() -> FixedClock:
     """A clock that stands at noon of a Tuesday."""
     return FixedClock(datetime(2026, 3, 10, 12, tzinfo=UTC))
-
-
-async def _run_as_owner(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

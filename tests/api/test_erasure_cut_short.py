@@ -24,7 +24,8 @@ from domain.storage.roles import Role
 from tests.api.canary import CANARY, rows_left, through_every_door
 from tests.api.command import ROOT, environment
 from tests.api.rest_room import RestRoom, application, settings_of
-from tests.conftest import TEST_SECRET, _run_as_owner, copied_database
+from tests.conftest import TEST_SECRET, copied_database
+from tests.databases import create_database, drop_database
 
 SETTINGS = ("database_url", "redis_url", "data_dir", "kek_file")
 MOMENTS = ("before", "after")
@@ -76,9 +77,11 @@ def backup_of(url: str) -> Iterator[str]:
     name, _, options = rest.partition("?")
     copy = f"test_backup_{uuid4().hex[:8]}"
     elsewhere = f"{place}/postgres?{options}"
-    asyncio.run(_run_as_owner(elsewhere, f"CREATE DATABASE {copy} TEMPLATE test_{name}"))
-    yield f"{place}/{copy}?{options}"
-    asyncio.run(_run_as_owner(elsewhere, f"DROP DATABASE {copy} WITH (FORCE)"))
+    asyncio.run(create_database(elsewhere, copy, f"test_{name}"))
+    try:
+        yield f"{place}/{copy}?{options}"
+    finally:
+        asyncio.run(drop_database(elsewhere, copy))
 
 
 async def furnished(settings: Settings, *, erase: bool) -> None:

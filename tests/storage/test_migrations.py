@@ -27,6 +27,7 @@ from domain.storage.postgres import Databases
 from domain.storage.roles import Role
 from tests.conftest import TEMPLATE_URL_VARIABLE, role_passwords
 from tests.contract.source import copy_of_packages, plant
+from tests.databases import create_database, drop_database
 from tests.storage.user_rows import DIRECTORY, someone_everywhere, tables, user_tables
 
 MODELS = {
@@ -73,11 +74,11 @@ async def without_tables() -> AsyncIterator[str]:
     """The owner's URL of a database without any table."""
     server = os.environ[TEMPLATE_URL_VARIABLE].replace("/personalization?", "/postgres?", 1)
     name = f"empty_{uuid4().hex[:12]}"
-    connection = await asyncpg.connect(server)
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?", 1)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    await create_database(server, name)
+    try:
+        yield server.replace("/postgres?", f"/{name}?", 1)
+    finally:
+        await drop_database(server, name)
 
 
 @pytest.fixture
