@@ -152,7 +152,7 @@ def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(folder: Path) 
     run.until("deaf")
 
     assert run.end(signal.SIGTERM) == 0
-    assert left_in(folder) == set()
+    eventually(lambda: not left_in(folder))
 
 
 @LINUX
@@ -164,7 +164,7 @@ def test_a_second_signal_kills_what_is_still_running(folder: Path) -> None:
 
     assert run.end(signal.SIGINT) == 0
     assert "killing what is still running" in run.said()
-    assert left_in(folder) == set()
+    eventually(lambda: not left_in(folder))
 
 
 @LINUX
@@ -174,7 +174,7 @@ def test_a_signal_during_the_first_start_leaves_nothing(folder: Path) -> None:
 
     assert run.end(signal.SIGTERM) == 0
     assert "ready" not in run.said()
-    assert left_in(folder) == set()
+    eventually(lambda: not left_in(folder))
 
 
 @LINUX
@@ -183,7 +183,7 @@ def test_what_a_program_started_ends_with_it(folder: Path) -> None:
     run.until("hello")
 
     assert run.end(signal.SIGTERM) == 0
-    assert left_in(folder) == set()
+    eventually(lambda: not left_in(folder))
 
 
 def test_a_crashed_program_is_started_again(folder: Path) -> None:
