@@ -16,13 +16,11 @@ from typing import Any, cast
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Connection, Redis
 
-from domain.errors import Unavailable, ValidationFailed
+from domain.errors import Unavailable
 from domain.storage.keys import RedisChannel, RedisKey
+from domain.storage.redis_pool import open_pool
 
 MAX_CONNECTIONS = 32
-CONNECT_TIMEOUT_SECONDS = 1.0
-COMMAND_TIMEOUT_SECONDS = 1.0
-POOL_WAIT_SECONDS = 1.0
 HEALTH_CHECK_SECONDS = 15
 SILENCE_SECONDS = 5.0
 """A pub/sub connection this long without a word is asked for a sign of life, and after as long again given up."""
@@ -84,8 +82,8 @@ class RedisStore:
 
     def __init__(self, url: str, *, name: str, max_connections: int = MAX_CONNECTIONS) -> None:
         # `Any`, because the library leaves the methods needed here without annotations.
-        self._pool: Any = _pool(url, name, max_connections, HEALTH_CHECK_SECONDS)
-        self._listeners: Any = _pool(url, f"{name}-listener", 1, 0)
+        self._pool: Any = open_pool(url, name, max_connections, HEALTH_CHECK_SECONDS)
+        self._listeners: Any = open_pool(url, f"{name}-listener", 1, 0)
         self._client: Any = Redis(connection_pool=self._pool)
 
     @property
@@ -153,9 +151,9 @@ class RedisStore:
             await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection, and as soon as it comes back each that is being used or opened."""
         await self._client.aclose()
-        await self._pool.disconnect()
+        await self._pool.close()
 
     async def _command(self, *parts: Argument) -> Any:
         with _reaching():
@@ -242,22 +240,6 @@ class Listener:
         async with self._writing:
             with _reaching():
                 await self._connection.send_command(*parts, check_health=False)
-
-
-def _pool(url: str, name: str, max_connections: int, health_check_seconds: int) -> BlockingConnectionPool:
-    try:
-        return BlockingConnectionPool.from_url(
-            url,
-            max_connections=max_connections,
-            timeout=POOL_WAIT_SECONDS,
-            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            socket_timeout=COMMAND_TIMEOUT_SECONDS,
-            health_check_interval=health_check_seconds,
-            client_name=name,
-        )
-    except ValueError as error:
-        message = "a Redis URL starts with redis://, rediss:// or unix://"
-        raise ValidationFailed(message, field="PERSONALIZATION_REDIS_URL") from error
 
 
 @contextmanager
