@@ -13,6 +13,7 @@ from domain.auditing.service import AuditLog
 from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
+from domain.bootstrap.diagnosing import make_diagnosis
 from domain.bootstrap.experimenting import Counters, Experimenting, make_experiments
 from domain.bootstrap.ground import Ground
 from domain.bootstrap.listing import Listing, make_lists
@@ -20,6 +21,7 @@ from domain.bootstrap.rights import Righting, make_rights
 from domain.bootstrap.secrets import derived
 from domain.catalog.service import CatalogService
 from domain.clock import Clock
+from domain.diagnosis.service import DiagnosisService
 from domain.generation.service import GenerationService
 from domain.generation.store import PostgresGenerationStore
 from domain.health import HealthService, ServingState
@@ -82,14 +84,14 @@ class Services(Listing, Experimenting, Righting):
     audit: AuditLog
     bus: Bus | None
     health: HealthService
+    diagnosis: DiagnosisService
     metrics: CollectorRegistry
 
 
 def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     """The services of one process, closed with `stack`."""
     database, clock = ground.database, ground.clock
-    waker = ArqWaker(ground.settings.queue_url or ground.redis_url)
-    stack.push_async_callback(waker.close)
+    stack.push_async_callback((waker := ArqWaker(ground.settings.queue_url or ground.redis_url)).close)
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, trials, rules = PostgresJobStore(database), make_experiments(ground), _rules(ground)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
@@ -123,6 +125,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         audit=ground.audit,
         bus=ground.bus,
         health=_health(ground, behavior, righting.rights),
+        diagnosis=make_diagnosis(ground, trials),
         metrics=ground.registry,
     )
 

@@ -25,6 +25,7 @@ CLOSE_TIMEOUT_SECONDS = 10.0
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.InterfaceError)
+_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 statements_run: ContextVar[list[str] | None] = ContextVar("statements_run", default=None)
 """When set to a list, every statement sent in this context is appended to it (for SQL counts and debug timings)."""
@@ -137,6 +138,9 @@ class Database:
                 yield cast("asyncpg.Connection", connection)
         except (*_UNREACHABLE, TimeoutError) as error:
             raise Unavailable("the database cannot be reached", retry_after_seconds=1) from error
+        except _REFUSED as error:
+            message = "the database refuses the login; was it migrated with another PERSONALIZATION_SECRET, or never?"
+            raise Unavailable(message, retry_after_seconds=1) from error
 
 
 class Databases:

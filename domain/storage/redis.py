@@ -7,7 +7,7 @@ decide how to degrade. A value can be written only under a `RedisKey`, which bri
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,6 +138,18 @@ class RedisStore:
             for n, reply in zip(unknown, await self._evaluate(script, [calls[n] for n in unknown]), strict=True):
                 replies[n] = reply
         return [_unavailable(reply) if isinstance(reply, exceptions.RedisError) else reply for reply in replies]
+
+    async def info(self) -> Mapping[str, Any]:
+        """What the server says of itself, by the names of `INFO`."""
+        return cast("Mapping[str, Any]", await self._command("INFO"))
+
+    async def setting(self, name: str) -> str | None:
+        """A setting of the server; None where it tells nobody, as hosted ones do."""
+        try:
+            _, value = await self._command("CONFIG", "GET", name)
+        except (Unavailable, ValueError):
+            return None
+        return cast("bytes", value).decode()
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator["Listener"]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from domain.settings import Settings
+
 START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 COMMAND = (str(Path(sys.executable).with_name("personalization")),)
@@ -24,6 +26,20 @@ def environment(**variables: str) -> dict[str, str]:
     """This environment without any setting of the service, plus `variables`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PERSONALIZATION_")}
     return {**kept, "COLUMNS": "200", **variables}
+
+
+def variables_of(settings: Settings) -> dict[str, str]:
+    """What tells a command of an installation on the tests' servers."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    assert settings.secret is not None
+    return {
+        "PERSONALIZATION_DATABASE_URL": settings.database_url,
+        "PERSONALIZATION_REDIS_URL": settings.redis_url,
+        "PERSONALIZATION_SECRET": settings.secret.get_secret_value(),
+        "PERSONALIZATION_KEK_FILE": str(settings.kek_file),
+        "PERSONALIZATION_DATA_DIR": str(settings.data_dir),
+    }
 
 
 def personalization(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

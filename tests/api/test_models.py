@@ -9,7 +9,7 @@ import pytest
 from domain.bootstrap import open_worker
 from domain.models.model import ModelRecord
 from domain.settings import Settings
-from tests.api.command import personalization
+from tests.api.command import personalization, variables_of
 from tests.api.graphql_room import Graph, begun, caller, served
 from tests.api.rest_room import RestRoom, token
 from tests.storage.test_model_store import artifact
@@ -101,20 +101,7 @@ async def test_listeners_are_told_of_a_rollback(room: RestRoom, trained: Trained
 
 def commanded(settings: Settings, *arguments: str) -> dict[str, Any]:
     """What a command of an installation on the tests' servers answers; `failed` if it did."""
-    assert settings.database_url is not None
-    assert settings.redis_url is not None
-    assert settings.secret is not None
-    ran = personalization(
-        "models",
-        *arguments,
-        "--data-dir",
-        str(settings.data_dir),
-        "--json",
-        PERSONALIZATION_DATABASE_URL=settings.database_url,
-        PERSONALIZATION_REDIS_URL=settings.redis_url,
-        PERSONALIZATION_SECRET=settings.secret.get_secret_value(),
-        PERSONALIZATION_KEK_FILE=str(settings.kek_file),
-    )
+    ran = personalization("models", *arguments, "--json", **variables_of(settings))
     return {"failed": ran.stderr} if ran.returncode else dict(json.loads(ran.stdout))
 
 

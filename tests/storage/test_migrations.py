@@ -258,7 +258,8 @@ async def test_only_the_functions_reach_across_people_and_nobody_logs_in_as_thei
     connection = await asyncpg.connect(owner_url)
     try:
         may_log_in = await connection.fetchval(
-            "SELECT rolcanlogin OR rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = 'personalization_dispatcher'"
+            "SELECT bool_or(rolcanlogin OR rolsuper OR rolbypassrls) FROM pg_roles "
+            "WHERE rolname IN ('personalization_dispatcher', 'personalization_aggregator')"
         )
         above_the_rules = await connection.fetch(
             "SELECT rolname FROM pg_roles WHERE rolname LIKE 'personalization%' AND (rolsuper OR rolbypassrls)"
@@ -271,10 +272,13 @@ async def test_only_the_functions_reach_across_people_and_nobody_logs_in_as_thei
         await connection.close()
     assert may_log_in is False
     assert above_the_rules == []
-    assert {row["proname"] for row in definers} == {
+    work = {
         "lock_behavior_batch", "behavior_backlog", "claim_outbox", "lock_stale_units", "sum_units", "unit_order",
         "tenants_with_requests", "people_by_level",
         "keys_wrapped_otherwise",
     }  # fmt: skip
-    assert {row["owner"] for row in definers} == {"personalization_dispatcher"}
+    assert {row["proname"]: row["owner"] for row in definers} == {
+        **dict.fromkeys(work, "personalization_dispatcher"),
+        "tracking": "personalization_aggregator",
+    }
     assert {row["config"] for row in definers} == {"search_path=public, pg_temp"}
