@@ -5,7 +5,7 @@ otherwise the file is refused, because a mistyped `value` would silently turn ra
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -28,13 +28,13 @@ _YEAR: Final = re.compile(r"(?:.*_)?year", re.IGNORECASE)
 _UNNAMEABLE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def require_known(cells: Cells, known: Collection[str], source: str) -> None:
+def require_known(names: Iterable[str], known: Collection[str], source: str) -> None:
     """Refuse a column that nobody knows; one without a name holds nothing that anybody meant.
 
     Raises:
         ValidationFailed: `field` names the first such column.
     """
-    unknown = next((name for name in cells if name and name not in known), None)
+    unknown = next((name for name in names if name and name not in known), None)
     if unknown is not None:
         raise ValidationFailed(
             f"{source} has a column '{shown(unknown)}' that means nothing here{did_you_mean(unknown, known)}; "

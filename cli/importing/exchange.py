@@ -8,7 +8,7 @@ from typing import Final
 from cli.importing.columns import attributes_of, context_of, is_year
 from cli.importing.items import NO_GENRES, year_of
 from cli.importing.records import EventRules, ImportedEvent, ImportedItem, RejectedRow, require_distinct
-from cli.importing.tables import Cells, Lines, Numbered, header_of, rows_of
+from cli.importing.tables import Cells, Columns, Lines, Numbered, header_of, rows_of
 from domain.catalog.model import AttributeValue, ItemKind, require_item_id
 from domain.errors import ValidationFailed
 
@@ -37,7 +37,7 @@ def read_uitem(path: Path) -> Iterator[Numbered]:
     return _plain(path, UITEM_COLUMNS, "|", "latin-1")
 
 
-def read_atomic(path: Path) -> Iterator[Numbered]:
+def read_atomic(path: Path) -> Iterator[Columns | Numbered]:
     """The rows of a RecBole atomic file, under the names of its columns without their types.
 
     Cells of type `float` that are numbers come as such; `float_seq`, which nothing here can use, is left out.
@@ -50,6 +50,7 @@ def read_atomic(path: Path) -> Iterator[Numbered]:
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
         columns = dict(named := [_name_and_type(column, path.name) for column in header_of(reader, path.name)])
         require_distinct([name for name, _kind in named], path.name)
+        yield Columns([name for name, kind in named if kind != "float_seq"])
         for numbered in rows_of(reader, lines, list(columns), path.name):
             yield numbered if isinstance(numbered, RejectedRow) else (numbered[0], _typed(numbered[1], columns))
 

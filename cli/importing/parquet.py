@@ -13,22 +13,35 @@ from domain.errors import ValidationFailed
 BATCH_ROWS: Final = 10_000
 
 
+def columns(path: Path) -> list[str]:
+    """The names of its columns.
+
+    Raises:
+        ValidationFailed: it is no Parquet file, or two of its columns have the same name.
+    """
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+    require_distinct(names, path.name)
+    return names
+
+
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]] | RejectedRow]:
     """The rows of a Parquet file, numbered from 1; a row with a cell that Python cannot hold is refused alone.
 
     Raises:
-        ValidationFailed: it is no Parquet file, it is damaged, or two of its columns have the same name.
+        ValidationFailed: it is no Parquet file, or it is damaged.
     """
     number = 0
     try:
         with pq.ParquetFile(path) as file:
-            require_distinct(file.schema_arrow.names, path.name)
             for batch in file.iter_batches(BATCH_ROWS):
                 for cells in _rows(_in_microseconds(batch)):
                     number += 1
                     yield RejectedRow(number, cells, source=path.name) if isinstance(cells, str) else (number, cells)
     except (pa.ArrowException, OSError) as error:
-        raise ValidationFailed(f"{path.name} is not a Parquet file that can be read: {error}") from error
+        raise _unreadable(path, error) from error
 
 
 def count(path: Path) -> int | None:
@@ -37,6 +50,10 @@ def count(path: Path) -> int | None:
         return int(pq.read_metadata(path).num_rows)
     except (pa.ArrowException, OSError):
         return None
+
+
+def _unreadable(path: Path, error: Exception) -> ValidationFailed:
+    return ValidationFailed(f"{path.name} is not a Parquet file that can be read: {error}")
 
 
 def _rows(batch: pa.RecordBatch) -> Sequence[dict[str, Any] | str]:

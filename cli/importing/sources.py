@@ -1,6 +1,6 @@
 """From the files that a user names to the records that an import loads, each row checked by the same rules."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from cli.importing.exchange import (
 )
 from cli.importing.items import item_of, movie_of
 from cli.importing.records import EventRules, ImportedEvent, ImportedItem, ItemTag, RejectedRow, did_you_mean
-from cli.importing.tables import Cells, Numbered, Reader, count_rows, read_csv, read_jsonl, read_parquet
+from cli.importing.tables import Cells, Columns, Numbered, Reader, count_rows, read_csv, read_jsonl, read_parquet
 from domain.catalog.model import require_item_id
 from domain.errors import ValidationFailed
 
@@ -66,12 +66,11 @@ class Table:
         Raises:
             ValidationFailed: the file as a whole means nothing.
         """
-        checked = False
         for numbered in READERS[self.format_name](self.path):
-            if not checked and not isinstance(numbered, RejectedRow):
-                self._require_columns(numbered[1])
-                checked = True
-            yield self._record(numbered)
+            if isinstance(numbered, Columns):
+                self._require_columns(numbered.names)
+            else:
+                yield self._record(numbered)
 
     def _record(self, numbered: Numbered) -> Row:
         if isinstance(numbered, RejectedRow):
@@ -84,16 +83,15 @@ class Table:
         except ValidationFailed as error:
             return RejectedRow(line, error.message, error.field, self.path.name)
 
-    def _require_columns(self, cells: Cells) -> None:
+    def _require_columns(self, names: Sequence[str]) -> None:
         # In JSON each line may name other fields; there a missing or unknown one concerns its own line only.
-        if self.format_name == "jsonl":
-            return
-        missing = [name for name in self.required if name not in cells]
+        missing = [name for name in self.required if name not in names]
         if missing:
-            hint = did_you_mean(missing[0], list(cells))
-            raise ValidationFailed(f"{self.path.name} has no column {missing[0]}{hint}", field=missing[0])
+            hint = did_you_mean(missing[0], names) if len(missing) == 1 else ""
+            word = "column" if len(missing) == 1 else "columns"
+            raise ValidationFailed(f"{self.path.name} has no {word} {', '.join(missing)}{hint}", field=missing[0])
         if self.known is not None:
-            require_known(cells, self.known, self.path.name)
+            require_known(names, self.known, self.path.name)
 
 
 @dataclass(frozen=True)

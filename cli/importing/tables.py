@@ -4,6 +4,7 @@ import csv
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeAlias
 
@@ -12,7 +13,16 @@ from domain.errors import ValidationFailed
 
 Cells: TypeAlias = Mapping[str, Any]
 Numbered: TypeAlias = tuple[int, Cells] | RejectedRow
-Reader: TypeAlias = Callable[[Path], Iterator[Numbered]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names of a file's columns, which come before its rows, also if there are none."""
+
+    names: Sequence[str]
+
+
+Reader: TypeAlias = Callable[[Path], Iterator[Columns | Numbered]]
 
 HEADED: Final = ("csv", "recbole")
 """Formats whose first line names the columns."""
@@ -50,7 +60,7 @@ class Lines:
         del self._record[1:]
 
 
-def read_csv(path: Path) -> Iterator[Numbered]:
+def read_csv(path: Path) -> Iterator[Columns | Numbered]:
     """The rows below the header of a CSV file in UTF-8; broken characters stay in their cells, to be refused there.
 
     Raises:
@@ -60,6 +70,7 @@ def read_csv(path: Path) -> Iterator[Numbered]:
         lines = Lines(file)
         reader = csv.reader(lines, strict=True)
         names = header_of(reader, path.name)
+        yield Columns(names)
         yield from rows_of(reader, lines, names, path.name)
 
 
@@ -119,15 +130,16 @@ def _object(line: int, text: str, source: str) -> Numbered:
     return line, cells
 
 
-def read_parquet(path: Path) -> Iterator[Numbered]:
+def read_parquet(path: Path) -> Iterator[Columns | Numbered]:
     """The rows of a Parquet file, numbered from 1.
 
     Raises:
         ValidationFailed: it is no Parquet file, or it is damaged.
     """
     # Slow to load and of no use to the other formats.
-    from cli.importing.parquet import read_rows
+    from cli.importing.parquet import columns, read_rows
 
+    yield Columns(columns(path))
     yield from read_rows(path)
 
 

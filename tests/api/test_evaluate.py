@@ -206,6 +206,7 @@ def test_what_was_dismissed_is_left_out(tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("a.csv", "user,item_id,timestamp\n1,2,1500000000\n", "has no column user_id"),
+        ("a.csv", "user_id,item\n", "has no columns item_id, timestamp"),
         ("a.csv", "", "is empty"),
         ("a.csv", "user_id,item_id,timestamp\n1,2,never\n", "none of 1 rows"),
         ("a.inter", "user_id,item_id\n", "is not name:type"),

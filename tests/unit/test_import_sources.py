@@ -59,6 +59,27 @@ def test_a_file_without_its_columns_is_refused_as_a_whole(text: str, tmp_path: P
         rows(write(tmp_path, text))
 
 
+def refused(format_name: str, path: Path, *, holds_items: bool) -> str:
+    with pytest.raises(ValidationFailed) as failed:
+        list(open_source(format_name, path, NOW, holds_items=holds_items))
+    return failed.value.message
+
+
+def test_a_wrong_header_is_refused_also_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text("who,what,timestamp\n")
+    assert refused("csv", path, holds_items=False) == "file.csv has no columns user_id, item_id"
+    assert refused("csv", path, holds_items=True) == "file.csv has no columns item_id, title"
+    path.write_text("user_id,item_id,timestamp,vaule\n")
+    assert "did you mean 'value'" in refused("csv", path, holds_items=False)
+    atomic = tmp_path / "file.inter"
+    atomic.write_text("user_id:token\titem_id:token\n")
+    assert refused("recbole", atomic, holds_items=False) == "file.inter has no column timestamp"
+    columns = tmp_path / "file.parquet"
+    pq.write_table(pa.table({"user_id": pa.array([], pa.string())}), columns)
+    assert refused("parquet", columns, holds_items=False) == "file.parquet has no columns item_id, timestamp"
+
+
 def test_lines_of_json_are_each_on_their_own(tmp_path: Path) -> None:
     good = json.dumps({"user_id": 7, "item_id": "a", "timestamp": 1714593600, "value": 4.5})
     path = write(tmp_path, f"{good}\n\n[1]\n{{\n{good}\n" + "[" * 100_000, "file.jsonl")
