@@ -1,6 +1,5 @@
 """How a command fails: one line that names the code, and an exit status that a script can act on."""
 
-import re
 from typing import IO, Any, Final
 
 import click
@@ -22,11 +21,8 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write `CODE: message (field)` to standard error."""
-        field = self._error.field
-        named = field is None or re.search(rf"(?<!\w){re.escape(field)}(?!\w)", self.message)
-        place = "" if named else f" ({field})"
         label = click.style(self._error.code, fg="red", bold=True)
-        click.echo(f"{label}: {self.message}{place}", file=file, err=True)
+        click.echo(f"{label}: {self._error.sentence}", file=file, err=True)
 
 
 class BadInput(Failure):

@@ -13,9 +13,8 @@ from cli.options import data_dir_option, json_option, tenant_option
 from cli.output import print_result, print_table, say, stages
 from cli.servers import prepared
 from domain.bootstrap import WorkerServices, open_worker
-from domain.errors import Unavailable
 from domain.ids import JobId, TenantId
-from domain.jobs.model import Job, JobKind, JobState
+from domain.jobs.model import Job, JobKind
 from domain.jobs.service import JobRunner
 from domain.settings import Settings
 from workers.retrain import Retraining
@@ -106,6 +105,6 @@ async def _run(worker: WorkerServices, settings: Settings, tenant: TenantId, job
 
 
 def _result(job: Job) -> dict[str, Any]:
-    if job.state is JobState.FAILED:
-        raise Unavailable(f"the training failed: {job.error}")
+    if job.failure is not None:
+        raise job.failure
     return dict(job.result or {})

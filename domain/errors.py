@@ -1,6 +1,7 @@
 """Expected failures as one tree with stable codes; anything outside this tree is a bug and is masked."""
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
 
 
 class DomainError(Exception):
@@ -20,6 +21,12 @@ class DomainError(Exception):
         self.message = message
         self.field = field
         self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def sentence(self) -> str:
+        """The message, and the field in brackets where the message does not name it."""
+        named = self.field is None or re.search(rf"(?<!\w){re.escape(self.field)}(?!\w)", self.message)
+        return self.message if named else f"{self.message} ({self.field})"
 
 
 class Unauthenticated(DomainError):
@@ -74,3 +81,23 @@ class Unavailable(DomainError):
     """A part that this call needs is down at the moment."""
 
     code = "UNAVAILABLE"
+
+
+KINDS: Final[tuple[type[DomainError], ...]] = (
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    ConsentRequired,
+    ValidationFailed,
+    Conflict,
+    RateLimited,
+    QueryTooComplex,
+    Unavailable,
+)
+
+
+def error_noted(text: str) -> DomainError:
+    """The error that was noted as `CODE: sentence`; `Unavailable` with the whole text if it begins with no code."""
+    code, parted, sentence = text.partition(": ")
+    kind = next((kind for kind in KINDS if kind.code == code), None)
+    return kind(sentence) if kind is not None and parted else Unavailable(text)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain.errors import DomainError, error_noted
 from domain.ids import JobId, TenantId
 
 MAX_ATTEMPTS = 5
@@ -41,7 +42,7 @@ class Job:
         attempts: how often a worker has started it.
         correlation: the id under which whatever handed it in is logged.
         result: what it answered, once done.
-        error: why it failed, for a person.
+        error: why it failed, for a person: `CODE: sentence` where that was expected.
     """
 
     job_id: JobId
@@ -62,3 +63,8 @@ class Job:
     def finished(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in {JobState.DONE, JobState.FAILED}
+
+    @property
+    def failure(self) -> DomainError | None:
+        """What it failed with, as its handler raised it; None unless it failed."""
+        return error_noted(self.error or "") if self.state is JobState.FAILED else None

@@ -152,7 +152,7 @@ class JobRunner:
         except DomainError as error:
             # What is down comes back; anything else would fail in the same way again.
             final = not isinstance(error, Unavailable)
-            await self._store.fail(job, f"{error.code}: {error.message}", self._clock.now(), final=final)
+            await self._store.fail(job, f"{error.code}: {error.sentence}", self._clock.now(), final=final)
             log.warning("job_failed", kind=job.kind, code=error.code, reason=error.message)
         except asyncio.CancelledError:
             await self._store.fail(job, "its worker was stopped", self._clock.now(), final=False)

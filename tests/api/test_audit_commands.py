@@ -24,7 +24,7 @@ NOTED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "models promote": (("$first",), "promoteModel", "OK"),
     "models rollback": ((), "rollbackModel", "OK"),
     # Nobody has done anything, so there is nothing to train on.
-    "train": ((), "retrainModels", "UNAVAILABLE"),
+    "train": ((), "retrainModels", "VALIDATION"),
     "keys rotate": ((), "rotateKeys", "OK"),
     "privacy export": ((ANNA, "--out", "$out"), "requestExport", "OK"),
     "privacy retention": ((), "runRetention", "OK"),

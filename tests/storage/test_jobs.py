@@ -81,9 +81,11 @@ async def test_bad_input_fails_for_good_and_a_bug_is_tried_again(
     store: PostgresJobStore, queue: JobQueue, clock: FixedClock, tenant: TenantId
 ) -> None:
     refused = await queue.enqueue(tenant, JobKind.RETRAIN)
-    await runner(store, clock, ValidationFailed("there is nothing to learn from yet")).run(refused)
+    await runner(store, clock, ValidationFailed("there is nothing to learn from yet", field="data")).run(refused)
     job = await queue.job(tenant, refused)
-    assert (job.state, job.error) == (JobState.FAILED, "VALIDATION: there is nothing to learn from yet")
+    assert (job.state, job.error) == (JobState.FAILED, "VALIDATION: there is nothing to learn from yet (data)")
+    assert isinstance(job.failure, ValidationFailed)
+    assert job.failure.message == "there is nothing to learn from yet (data)"
 
     broken = await queue.enqueue(tenant, JobKind.RETRAIN)
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -93,6 +95,7 @@ async def test_bad_input_fails_for_good_and_a_bug_is_tried_again(
     job = await queue.job(tenant, broken)
     assert job.state is JobState.FAILED
     assert "secret" not in str(job.error)
+    assert isinstance(job.failure, Unavailable)
 
 
 async def test_the_sweep_finds_what_was_not_woken_and_what_lost_its_worker(
