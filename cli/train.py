@@ -17,6 +17,7 @@ from domain.ids import JobId, TenantId
 from domain.jobs.model import Job, JobKind
 from domain.jobs.service import JobRunner
 from domain.settings import Settings
+from workers.apart import in_a_process
 from workers.retrain import Retraining
 from workers.training.config import configured, settings_in
 
@@ -94,6 +95,7 @@ async def _run(worker: WorkerServices, settings: Settings, tenant: TenantId, job
         services.models,
         services.segments,
         configured(settings.ml_config_file),
+        in_a_process,
     )
     runner = JobRunner(services.job_store, {JobKind.RETRAIN: retraining.run}, services.clock)
     while True:

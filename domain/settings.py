@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     debug: bool = Field(default=False, description="Verbose logs, SQL counts and timings in answers.")
 
     ml_config_file: Path | None = Field(None, description="JSON with the model configuration of the daily training.")
+    trainings_at_once: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Models that one worker trains side by side; other trainings wait, queued."
+    )
     environment: Environment = Field(Environment.PRODUCTION, description="development or production.")
     data_dir: Path = Field(Path(".data"), description="Embedded servers, key file, model cache and logs.")
     journal_dir: Path | None = Field(

@@ -24,6 +24,7 @@ from domain.rights.service import RightsService
 from domain.settings import Settings, load_settings
 from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
 from domain.storage.redis import RedisStore
+from workers.apart import Aside, in_a_process, in_a_thread
 from workers.behavior import BatchLoop
 from workers.experiments import ExperimentWatch
 from workers.privacy import PrivacyWork
@@ -82,7 +83,7 @@ def run(settings: Settings | None = None) -> None:
             "keep_result": 0,
             "health_check_interval": WORKER_HEARTBEAT_SECONDS,
             "health_check_key": worker_heartbeat(socket.gethostname()).name,
-            "ctx": {"settings": settings},
+            "ctx": {"settings": settings, "aside": in_a_process},
         }
     )
     worker.run()
@@ -97,11 +98,13 @@ async def start(ctx: Context) -> None:
     """Open the services and begin to take event batches."""
     stack = AsyncExitStack()
     parts = await stack.enter_async_context(open_worker(ctx["settings"]))
-    services = parts.services
+    services, settings = parts.services, ctx["settings"]
+    handlers = _handlers(parts, settings, ctx.get("aside", in_a_thread))
+    at_once = {JobKind.RETRAIN: settings.trainings_at_once}
     ctx |= {
         "stack": stack,
         "parts": parts,
-        "runner": JobRunner(services.job_store, _handlers(parts, ctx["settings"]), services.clock),
+        "runner": JobRunner(services.job_store, handlers, services.clock, at_once),
     }
     batches = BatchLoop(services.behavior, services.profiles, services.clock)
     ctx["batches"] = asyncio.create_task(_learn(services.rights, batches))
@@ -221,7 +224,7 @@ async def _has_beaten(settings: Settings) -> bool:
         await redis.close()
 
 
-def _handlers(parts: WorkerServices, settings: Settings) -> dict[JobKind, Handler]:
+def _handlers(parts: WorkerServices, settings: Settings, aside: Aside) -> dict[JobKind, Handler]:
     services = parts.services
     retraining = Retraining(
         parts.training_log,
@@ -229,6 +232,7 @@ def _handlers(parts: WorkerServices, settings: Settings) -> dict[JobKind, Handle
         services.models,
         services.segments,
         configured(settings.ml_config_file),
+        aside,
     )
     mining = WorkflowMining(parts.workflow_log, services.catalog, parts.common_ways, services.clock)
     return {

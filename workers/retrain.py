@@ -1,8 +1,5 @@
 """Retraining, off the request path: consented rows become a model, and the gate says whether it may serve."""
 
-import asyncio
-import resource
-import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +16,11 @@ from domain.models.artifact import Artifact
 from domain.models.factor_model import FactorModel
 from domain.models.model import LoadedModel, ModelRecord, ModelStatus, Provenance, Verdict
 from domain.models.service import ModelRegistry
+from workers.apart import Aside, in_a_thread, peak_memory_mib
 from workers.snapshot import EXPLORED_LIMIT, Snapshot, TrainingRows, snapshot_of
 from workers.training.clicks import ExploredPlaces
 from workers.training.config import TrainingConfig
-from workers.training.drift import baseline, drift
+from workers.training.drift import Behaviour, baseline, drift
 
 if TYPE_CHECKING:
     from workers.training.gate import Candidate, Champion
@@ -64,12 +62,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trained:
-    """What came of the work in the thread."""
+    """What came of the work aside."""
 
     artifact: Artifact
     verdict: Verdict
     baseline: Mapping[str, Any]
     drift: Mapping[str, Any] | None
+    peak_memory_mib: float
 
 
 class Segmenter(Protocol):
@@ -89,6 +88,7 @@ class Retraining:
         models: who serves, and where new versions go.
         segments: where people are put by the version that serves.
         settings: of every training, unless its job says otherwise.
+        aside: where the work is done that takes a processor.
         judge: compares a new version with the one that serves; the gate if None.
     """
 
@@ -99,6 +99,7 @@ class Retraining:
         models: ModelRegistry,
         segments: Segmenter,
         settings: Mapping[str, Any] | None = None,
+        aside: Aside = in_a_thread,
         judge: "Judge | None" = None,
     ) -> None:
         self._rows = rows
@@ -106,6 +107,7 @@ class Retraining:
         self._models = models
         self._segments = segments
         self._settings = settings or {}
+        self._aside = aside
         self._judge = judge
 
     async def run(self, job: Job, report: Report) -> Mapping[str, Any]:
@@ -119,7 +121,8 @@ class Retraining:
         snapshot = await snapshot_of(self._rows, await self._catalog.snapshot(job.tenant), job.tenant)
         explored = snapshot.explored(await self._rows.explored(job.tenant, EXPLORED_LIMIT))
         champion = await self._champion(job.tenant)
-        trained = await asyncio.to_thread(_worked, snapshot, explored, order.config, champion, report, self._judge)
+        given = snapshot.behaviour, explored, order.config, champion, self._judge
+        trained = await self._aside(_worked, *given, report=report)
         if champion is not None and trained.drift is not None:
             await self._note_drift(champion.record, trained.drift)
         verdict = trained.verdict if not order.force else _forced(trained.verdict)
@@ -135,7 +138,7 @@ class Retraining:
             reasons=record.reasons,
             metrics=dict(record.metrics),
         )
-        return _result(record)
+        return _result(record, trained)
 
     async def _champion(self, tenant: TenantId) -> LoadedModel | None:
         """The version that serves; None if there is none or it cannot be served."""
@@ -152,26 +155,26 @@ class Retraining:
 
 
 def _worked(
-    snapshot: Snapshot,
+    behaviour: Behaviour,
     explored: ExploredPlaces,
     config: TrainingConfig,
     champion: LoadedModel | None,
-    report: Report,
     judge: "Judge | None",
+    report: Report,
 ) -> _Trained:
     """All that takes a processor: training, comparison and the look at drift."""
     # Imported here, since they bring the training libraries, which a worker that never trains can do without.
     from workers.training.gate import Candidate, Champion, judged
     from workers.training.trainer import train
 
-    artifact = train(snapshot.training_set, config, lambda stage, done: report(TRAINING_SHARE * done, stage))
+    artifact = train(behaviour.training_set, config, lambda stage, done: report(TRAINING_SHARE * done, stage))
     rival = None
     if champion is not None:
         seen = champion.record.trained_from
         until = datetime.fromisoformat(seen["until"]).timestamp() if "until" in seen else None
         rival = Champion(champion.record.version, champion.model, until, seen.get("settings", {}))
     verdict = (judge or judged)(
-        Candidate(artifact, snapshot.training_set, config),
+        Candidate(artifact, behaviour.training_set, config),
         rival,
         explored,
         lambda stage, done: report(TRAINING_SHARE + (1.0 - TRAINING_SHARE) * done, stage),
@@ -180,8 +183,9 @@ def _worked(
     return _Trained(
         artifact=artifact,
         verdict=verdict,
-        baseline=baseline(snapshot.behaviour, FactorModel.from_artifact(artifact)),
-        drift=drift(then, baseline(snapshot.behaviour, champion.model, then)) if champion and then else None,
+        baseline=baseline(behaviour, FactorModel.from_artifact(artifact)),
+        drift=drift(then, baseline(behaviour, champion.model, then)) if champion and then else None,
+        peak_memory_mib=peak_memory_mib(),
     )
 
 
@@ -201,7 +205,7 @@ def _seen(snapshot: Snapshot, config: TrainingConfig, artifact: Artifact) -> dic
     }
 
 
-def _result(record: ModelRecord) -> dict[str, Any]:
+def _result(record: ModelRecord, trained: _Trained) -> dict[str, Any]:
     return {
         "version": record.version,
         "status": record.status.value,
@@ -209,12 +213,5 @@ def _result(record: ModelRecord) -> dict[str, Any]:
         "metrics": dict(record.metrics),
         "reasons": list(record.reasons),
         "compared": record.verdict.get("basis"),
-        "peak_memory_mib": _peak_memory_mib(),
+        "peak_memory_mib": trained.peak_memory_mib,
     }
-
-
-def _peak_memory_mib() -> float:
-    """The most memory that this process has held so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

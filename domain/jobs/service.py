@@ -5,7 +5,7 @@ worker that died.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -58,8 +58,12 @@ class JobStore(Protocol):
         """A job of that tenant."""
         ...
 
-    async def start(self, job_id: JobId, now: datetime, abandoned_before: datetime) -> Job | None:
-        """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
+    async def start(
+        self, job_id: JobId, now: datetime, abandoned_before: datetime, besides: Collection[JobKind] = ()
+    ) -> Job | None:
+        """Take the job if it is queued or abandoned; None if another worker has it, it is finished, or of a kind of
+        `besides`.
+        """
         ...
 
     async def beat(self, job: Job, progress: float, stage: str | None, now: datetime) -> None:
@@ -77,8 +81,10 @@ class JobStore(Protocol):
         """
         ...
 
-    async def overdue(self, queued_before: datetime, abandoned_before: datetime) -> list[JobId]:
-        """Jobs of all tenants that somebody should take now."""
+    async def overdue(
+        self, queued_before: datetime, abandoned_before: datetime, besides: Collection[JobKind] = ()
+    ) -> list[JobId]:
+        """Jobs of all tenants that somebody should take now, who has waited longest first; none of `besides`."""
         ...
 
 
@@ -127,22 +133,57 @@ class JobQueue:
 
 
 class JobRunner:
-    """The worker's side: takes jobs, keeps their heartbeat, and notes what came of them."""
+    """The worker's side: takes jobs, keeps their heartbeat, and notes what came of them.
 
-    def __init__(self, store: JobStore, handlers: Mapping[JobKind, Handler], clock: Clock) -> None:
+    Args:
+        store: the rows.
+        handlers: what is done for each kind.
+        clock: dates starts and heartbeats.
+        at_once: how many jobs of a kind are run side by side; any number of a kind that is not named.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        handlers: Mapping[JobKind, Handler],
+        clock: Clock,
+        at_once: Mapping[JobKind, int] | None = None,
+    ) -> None:
         self._store = store
         self._handlers = handlers
         self._clock = clock
+        self._free = dict(at_once or {})
+        self._passed_over: set[JobKind] = set()
+        self._taking = asyncio.Lock()
 
     async def run(self, job_id: JobId) -> bool:
-        """Run a job unless another worker has it; whether this call ran it."""
-        now = self._clock.now()
-        job = await self._store.start(job_id, now, now - ABANDONED_AFTER)
-        if job is None:
-            return False
-        with structlog.contextvars.bound_contextvars(correlation_id=job.correlation, job_id=str(job_id)):
-            await self._run(job)
+        """Run a job unless another worker has it or enough of its kind run; whether this call ran it.
+
+        What must wait stays queued. Where something waits, the next place goes to who has waited longest, which a
+        sweep knows, and not to whoever is handed in just then.
+        """
+        return await self._take(job_id, in_turn=False)
+
+    async def _take(self, job_id: JobId, *, in_turn: bool) -> bool:
+        async with self._taking:
+            now, besides = self._clock.now(), self._full if in_turn else self._full | self._passed_over
+            job = await self._store.start(job_id, now, now - ABANDONED_AFTER, besides)
+            if job is None:
+                self._passed_over |= besides
+                return False
+            if job.kind in self._free:
+                self._free[job.kind] -= 1
+        try:
+            with structlog.contextvars.bound_contextvars(correlation_id=job.correlation, job_id=str(job_id)):
+                await self._run(job)
+        finally:
+            if job.kind in self._free:
+                self._free[job.kind] += 1
         return True
+
+    @property
+    def _full(self) -> set[JobKind]:
+        return {kind for kind, free in self._free.items() if not free}
 
     async def _run(self, job: Job) -> None:
         progress = _Progress()
@@ -169,9 +210,10 @@ class JobRunner:
 
     async def sweep(self) -> int:
         """Run what was not woken or has lost its worker, one after the other; how many were run."""
-        now = self._clock.now()
-        overdue = await self._store.overdue(now - OVERDUE_AFTER, now - ABANDONED_AFTER)
-        return sum([await self.run(job_id) for job_id in overdue])
+        now, full = self._clock.now(), self._full
+        overdue = await self._store.overdue(now - OVERDUE_AFTER, now - ABANDONED_AFTER, full)
+        self._passed_over &= full
+        return sum([await self._take(job_id, in_turn=True) for job_id in overdue])
 
     async def _beat(self, job: Job, progress: "_Progress") -> None:
         while True:

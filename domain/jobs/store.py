@@ -1,7 +1,7 @@
 """Job rows in Postgres, which hold nobody's data and so need no subject; and the queue in Redis that wakes workers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -72,17 +72,22 @@ class PostgresJobStore:
         """A job of that tenant."""
         return await self._one("SELECT * FROM jobs WHERE job_id = $1 AND tenant_id = $2", job_id, tenant)
 
-    async def start(self, job_id: JobId, now: datetime, abandoned_before: datetime) -> Job | None:
-        """Take the job if it is queued or abandoned; None if another worker has it or it is finished."""
+    async def start(
+        self, job_id: JobId, now: datetime, abandoned_before: datetime, besides: Collection[JobKind] = ()
+    ) -> Job | None:
+        """Take the job if it is queued or abandoned; None if another worker has it, it is finished, or of a kind of
+        `besides`.
+        """
         return await self._one(
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = $2, "
             "started_at = coalesce(started_at, $2), progress = 0, stage = NULL "
-            "WHERE job_id = $1 AND attempts < $4 "
+            "WHERE job_id = $1 AND attempts < $4 AND kind <> ALL($5::text[]) "
             "AND (state = 'queued' OR state = 'running' AND heartbeat_at < $3) RETURNING *",
             job_id,
             now,
             abandoned_before,
             MAX_ATTEMPTS,
+            [kind.value for kind in besides],
         )
 
     async def beat(self, job: Job, progress: float, stage: str | None, now: datetime) -> None:
@@ -125,8 +130,13 @@ class PostgresJobStore:
             finished_at,
         )
 
-    async def overdue(self, queued_before: datetime, abandoned_before: datetime) -> list[JobId]:
-        """Jobs of all tenants that somebody should take now; one that used up its attempts is closed on the way."""
+    async def overdue(
+        self, queued_before: datetime, abandoned_before: datetime, besides: Collection[JobKind] = ()
+    ) -> list[JobId]:
+        """Jobs of all tenants that somebody should take now, who has waited longest first; none of `besides`.
+
+        One that was tried waits since its latest heartbeat. One that used up its attempts is closed on the way.
+        """
         async with self._database.dispatch() as tx:
             await tx.execute(
                 "UPDATE jobs SET state = 'failed', error = 'its worker died too often', finished_at = heartbeat_at "
@@ -135,10 +145,12 @@ class PostgresJobStore:
                 MAX_ATTEMPTS,
             )
             rows = await tx.rows(
-                "SELECT job_id FROM jobs WHERE state = 'queued' AND created_at < $1 "
-                "OR state = 'running' AND heartbeat_at < $2 ORDER BY created_at LIMIT 100",
+                "SELECT job_id FROM jobs WHERE (state = 'queued' AND created_at < $1 "
+                "OR state = 'running' AND heartbeat_at < $2) AND kind <> ALL($3::text[]) "
+                "ORDER BY coalesce(heartbeat_at, created_at), job_id LIMIT 100",
                 queued_before,
                 abandoned_before,
+                [kind.value for kind in besides],
             )
         return [JobId(row["job_id"]) for row in rows]
 

@@ -178,6 +178,61 @@ async def test_a_worker_that_is_stopped_puts_its_job_back_at_once(
     assert await runner(store, clock, {"version": "v1"}).run(job_id)
 
 
+class Trainings:
+    """Work that ends when it is told to, and notes who was trained for."""
+
+    def __init__(self) -> None:
+        self.order: list[TenantId] = []
+        self.begun, self.over = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, job: Job, _report: Report) -> Mapping[str, Any]:
+        """Take part in it."""
+        self.order.append(job.tenant)
+        self.begun.set()
+        await self.over.wait()
+        return {}
+
+
+async def quick(_job: Job, _report: Report) -> Mapping[str, Any]:
+    return {}
+
+
+@pytest.fixture
+async def three(database: Database) -> list[TenantId]:
+    """Tenants that want to be trained for, in this order."""
+    names = [TenantId(f"t-{uuid4().hex[:12]}") for _ in range(3)]
+    for name in names:
+        async with database.transaction(name) as tx:
+            await tx.execute("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $1, now())", name)
+    return names
+
+
+async def test_one_training_at_a_time_in_turn_and_nothing_else_waits_for_it(
+    store: PostgresJobStore, queue: JobQueue, clock: FixedClock, three: list[TenantId]
+) -> None:
+    waiting = []
+    for name in three:
+        clock.set(clock.now() + timedelta(seconds=1))
+        waiting.append(await queue.enqueue(name, JobKind.RETRAIN))
+    mining = await queue.enqueue(three[0], JobKind.WORKFLOWS)
+    trainings = Trainings()
+    handlers = {JobKind.RETRAIN: trainings, JobKind.WORKFLOWS: quick, JobKind.PRIVACY: quick}
+    working = JobRunner(store, handlers, clock, {JobKind.RETRAIN: 1})
+    # All are woken for at the same moment.
+    running = [asyncio.create_task(working.run(job_id)) for job_id in waiting]
+    await trainings.begun.wait()
+    assert await asyncio.gather(*running[1:]) == [False, False]
+    states = [(await queue.job(name, job_id)).state for name, job_id in zip(three, waiting, strict=True)]
+    assert states == [JobState.RUNNING, JobState.QUEUED, JobState.QUEUED]
+    assert await working.run(mining), "other work goes on"
+    trainings.over.set()
+    assert await running[0]
+    assert not await working.run(waiting[2]), "who has waited for longer comes first"
+    clock.set(clock.now() + OVERDUE_AFTER + timedelta(seconds=1))
+    await working.sweep()
+    assert [name for name in trainings.order if name in three] == three
+
+
 async def test_a_queue_that_never_answers_keeps_nobody_waiting() -> None:
     asked, over = asyncio.Event(), asyncio.Event()
 
