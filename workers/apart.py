@@ -22,9 +22,6 @@ from domain.jobs.service import Report
 
 T = TypeVar("T")
 
-NICENESS: Final = 5
-"""What waits for an answer goes first."""
-
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
@@ -94,7 +91,6 @@ def _work(pipe: Connection) -> None:
     """The other process: one order, and its end."""
     # Ctrl-C reaches every process of a terminal; the one that asked for the work ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work, arguments = pipe.recv()
     try:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from domain.bootstrap.secrets import require_configured, required
 from domain.errors import DomainError, Unavailable
 from domain.ids import JobId, TenantId
 from domain.jobs.model import JobKind
+from domain.jobs.schedule import DAY, HOUR, Scheduler, Task
 from domain.jobs.service import Handler, JobRunner
 from domain.jobs.store import RUN_JOB, dump_message, load_message
 from domain.logs import configure_logging
@@ -34,10 +36,7 @@ from workers.watch import ModelWatch
 from workers.workflows import WorkflowMining
 
 SWEEP_SECONDS = frozenset(range(0, 60, 5))
-RETRAIN_HOUR = 3
-SWEEP_HOUR = 4
-MINING_HOUR = 4
-CENSUS_MINUTE = 20
+SCHEDULE_SECOND = 0
 EXPERIMENT_SECOND = 10
 """Of every minute: the sums follow within one, and an hour is evaluated in its first, or by the first that starts."""
 
@@ -66,13 +65,9 @@ def run(settings: Settings | None = None) -> None:
                 cron(sweep_jobs, second=set(SWEEP_SECONDS), timeout=JOB_TIMEOUT_SECONDS),
                 cron(sweep_outbox, second=set(SWEEP_SECONDS)),
                 cron(sweep_privacy, second=set(SWEEP_SECONDS)),
-                cron(retrain_all, hour=RETRAIN_HOUR, minute=0),
-                cron(sweep_interest, hour=SWEEP_HOUR, minute=0),
-                cron(retain_all, hour=SWEEP_HOUR, minute=30, timeout=JOB_TIMEOUT_SECONDS),
                 cron(watch_all, minute=set(WATCH_MINUTES)),
-                cron(mine_all, hour=MINING_HOUR, minute=0),
+                cron(keep_schedule, second=SCHEDULE_SECOND, timeout=JOB_TIMEOUT_SECONDS, run_at_startup=True),
                 cron(judge_experiments, second=EXPERIMENT_SECOND, timeout=JOB_TIMEOUT_SECONDS, run_at_startup=True),
-                cron(count_generations, minute=CENSUS_MINUTE, timeout=JOB_TIMEOUT_SECONDS),
             ],
             "on_startup": start,
             "on_shutdown": stop,
@@ -105,6 +100,7 @@ async def start(ctx: Context) -> None:
         "stack": stack,
         "parts": parts,
         "runner": JobRunner(services.job_store, handlers, services.clock, at_once),
+        "scheduler": Scheduler(tasks(ctx), parts.runs, services.clock),
     }
     batches = BatchLoop(services.behavior, services.profiles, services.clock)
     ctx["batches"] = asyncio.create_task(_learn(services.rights, batches))
@@ -142,6 +138,22 @@ async def sweep_privacy(ctx: Context) -> None:
 async def sweep_interest(ctx: Context) -> None:
     """Delete the live counts of every tenant that have faded away."""
     await _for_each_tenant(ctx, ctx["parts"].services.interest.sweep, "interest_not_swept")
+
+
+async def keep_schedule(ctx: Context) -> None:
+    """Do what is due by the clock, or was missed while no worker ran."""
+    await ctx["scheduler"].look()
+
+
+def tasks(ctx: Context) -> tuple[Task, ...]:
+    """What is done by the clock, in UTC; what is evaluated every hour knows by its results what is due."""
+    return (
+        Task("training", DAY, 3 * HOUR, partial(retrain_all, ctx)),
+        Task("interest", DAY, 4 * HOUR, partial(sweep_interest, ctx)),
+        Task("workflows", DAY, 4 * HOUR, partial(mine_all, ctx)),
+        Task("retention", DAY, 4.5 * HOUR, partial(retain_all, ctx)),
+        Task("generations", HOUR, HOUR / 3, partial(count_generations, ctx)),
+    )
 
 
 async def retain_all(ctx: Context) -> None:
@@ -194,6 +206,8 @@ async def _for_each_tenant(ctx: Context, act: Callable[[TenantId], Awaitable[obj
             await act(tenant)
         except DomainError as error:
             log.warning(failed, tenant=tenant, code=error.code, reason=error.message)
+        except Exception:
+            log.exception(failed, tenant=tenant)
 
 
 async def _learn(rights: RightsService, batches: BatchLoop) -> None:

@@ -12,6 +12,7 @@ from domain.bootstrap.services import Services, assemble
 from domain.clock import Clock, SystemClock
 from domain.generation.census import GenerationCensus
 from domain.generation.store import PostgresCensusStore
+from domain.jobs.store import PostgresRuns
 from domain.measurement.store import TrainingLog
 from domain.settings import Settings
 from domain.storage.postgres import Databases
@@ -32,6 +33,7 @@ class WorkerServices:
     workflow_log: WorkflowLog
     common_ways: CommonWaysStore
     census: GenerationCensus
+    runs: PostgresRuns
 
 
 async def migrate_database(
@@ -68,6 +70,7 @@ async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIt
             WorkflowLog(trainer),
             CommonWaysStore(ground.database),
             GenerationCensus(PostgresCensusStore(ground.database, trainer), ground.keys, ground.clock),
+            PostgresRuns(ground.database),
         )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,17 +13,28 @@ from redis.exceptions import RedisError
 
 from domain.errors import NotFound
 from domain.ids import JobId, TenantId
-from domain.jobs.model import MAX_ATTEMPTS, Job, JobKind, JobState
+from domain.jobs.model import ABANDONED_AFTER, MAX_ATTEMPTS, Job, JobKind, JobState
 from domain.storage.postgres import Database
 
 RUN_JOB = "run_job"
 WAKE_SECONDS = 1.0
 """A queue that does not answer keeps nobody waiting for longer: the next sweep finds the job."""
 
+RUNS_KEPT = timedelta(days=90)
+
 UNFINISHED = (
     "SELECT * FROM jobs WHERE state IN ('queued', 'running') AND tenant_id = $1 AND kind = $2 "
     "ORDER BY created_at LIMIT 1"
 )
+
+# A task that the database does not know is seen for the first time, and its window counts as done. Who is alive is told
+# by the database's clock, which is one for all workers.
+_BEGIN = """
+    INSERT INTO scheduled_runs (task, window_at, heartbeat_at, finished_at)
+    VALUES ($1, $2, now(), CASE WHEN EXISTS (SELECT 1 FROM scheduled_runs WHERE task = $1) THEN NULL ELSE now() END)
+    ON CONFLICT (task, window_at) DO UPDATE SET heartbeat_at = now()
+        WHERE scheduled_runs.finished_at IS NULL AND scheduled_runs.heartbeat_at < now() - $3::interval
+    RETURNING finished_at IS NULL"""
 
 log = structlog.get_logger(__name__)
 
@@ -168,6 +179,42 @@ class PostgresJobStore:
     async def _execute(self, sql: str, *arguments: object) -> None:
         async with self._database.dispatch() as tx:
             await tx.execute(sql, *arguments)
+
+
+class PostgresRuns:
+    """Which windows of the clock were seen to, as `Runs`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, task: str, window: datetime) -> bool:
+        """Take a window on; False if another worker has it, it is done, or the task is seen for the first time."""
+        async with self._database.dispatch() as tx:
+            return bool(await tx.value(_BEGIN, task, window, ABANDONED_AFTER))
+
+    async def beat(self, task: str, window: datetime) -> None:
+        """Say that its worker is alive."""
+        await self._set("heartbeat_at = now()", task, window)
+
+    async def finish(self, task: str, window: datetime) -> None:
+        """It is done, and what was done long ago is forgotten."""
+        await self._set("finished_at = now()", task, window)
+        async with self._database.dispatch() as tx:
+            await tx.execute(
+                "DELETE FROM scheduled_runs WHERE task = $1 AND finished_at < now() - $2::interval", task, RUNS_KEPT
+            )
+
+    async def give_back(self, task: str, window: datetime) -> None:
+        """It is not done, and whoever looks next may take it on."""
+        await self._set("heartbeat_at = '-infinity'", task, window)
+
+    async def _set(self, what: str, task: str, window: datetime) -> None:
+        async with self._database.dispatch() as tx:
+            await tx.execute(
+                f"UPDATE scheduled_runs SET {what} WHERE task = $1 AND window_at = $2 AND finished_at IS NULL",  # noqa: S608  # of constants
+                task,
+                window,
+            )
 
 
 def _job(row: asyncpg.Record) -> Job:

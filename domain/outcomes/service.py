@@ -53,8 +53,8 @@ class OutcomeStore(Protocol):
         """Keep a result, unless there is one of that time."""
         ...
 
-    async def evaluated(self, tenant: TenantId) -> Mapping[TestId, datetime]:
-        """The time of the latest result of every experiment that has one."""
+    async def evaluated(self, tenant: TenantId, until: datetime) -> Mapping[TestId, datetime]:
+        """The time of the latest result until then of every experiment that has one."""
         ...
 
     async def results(self, tenant: TenantId, test_id: TestId, first: int) -> Sequence[Evaluation]:
@@ -120,10 +120,10 @@ class OutcomeService:
         """Evaluate what has not been evaluated in this hour, and once more what was stopped since; how many.
 
         Whoever comes first keeps the result of an hour, so that no hour has two, and one that was missed while no
-        worker ran is made up for by the next that starts.
+        worker ran is made up for by the next that starts. Results of a clock that was ahead keep none from being made.
         """
         now, done = self._clock.now(), 0
-        hour, evaluated = now.replace(minute=0, second=0, microsecond=0), await self._store.evaluated(tenant)
+        hour, evaluated = now.replace(minute=0, second=0, microsecond=0), await self._store.evaluated(tenant, now)
         for test in await self._tests.every(tenant, (Status.RUNNING, Status.PAUSED, Status.STOPPED)):
             due = hour if test.stopped_at is None else test.stopped_at
             before = evaluated.get(test.test_id, test.started_at)

@@ -78,7 +78,7 @@ _KEEP_RESULT: Final = """
 _EVALUATED: Final = """
     SELECT t.test_id, r.evaluated_at FROM ab_tests t
     CROSS JOIN LATERAL (SELECT max(o.evaluated_at) AS evaluated_at FROM ab_test_results o
-                        WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id) AS r
+                        WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id AND o.evaluated_at <= $2) AS r
     WHERE t.tenant_id = $1 AND r.evaluated_at IS NOT NULL"""
 _LATEST: Final = """
     SELECT evaluated_at, engine_version, inputs, outputs FROM ab_test_results
@@ -167,10 +167,10 @@ class PostgresOutcomeStore:
             )
         return kept is not None
 
-    async def evaluated(self, tenant: TenantId) -> dict[TestId, datetime]:
-        """The time of the latest result of every experiment that has one."""
+    async def evaluated(self, tenant: TenantId, until: datetime) -> dict[TestId, datetime]:
+        """The time of the latest result until then of every experiment that has one."""
         async with self._database.transaction(tenant) as tx:
-            return {TestId(row["test_id"]): row["evaluated_at"] for row in await tx.rows(_EVALUATED, tenant)}
+            return {TestId(row["test_id"]): row["evaluated_at"] for row in await tx.rows(_EVALUATED, tenant, until)}
 
     async def standing(self) -> Standing:
         """How the experiments that run are doing, all tenants together."""

@@ -111,6 +111,18 @@ class JobRow(Model):
         table = "jobs"
 
 
+class ScheduledRunRow(Model):
+    """A window of time in which something is done by the clock."""
+
+    task = fields.CharField(max_length=64, primary_key=True)
+    window_at = fields.DatetimeField()
+    heartbeat_at = fields.DatetimeField()
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "scheduled_runs"
+
+
 class RuleRow(Model):
     """One business rule of a tenant's lists."""
 

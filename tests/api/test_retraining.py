@@ -64,14 +64,33 @@ def registered(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     return {job.coroutine.__name__: job for job in asked["cron_jobs"]}
 
 
-def test_models_are_trained_once_a_day(rest_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    daily = registered(rest_settings, monkeypatch)["retrain_all"]
-    moments = [datetime(2026, 3, 10, 12, tzinfo=UTC)]
-    for _ in range(3):
-        daily.calculate_next(moments[-1])
-        assert daily.next_run is not None
-        moments.append(daily.next_run)
-    assert moments[2] - moments[1] == moments[3] - moments[2] == timedelta(days=1)
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def test_a_worker_looks_at_the_clock_when_it_starts_and_every_minute(
+    rest_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = registered(rest_settings, monkeypatch)["keep_schedule"]
+    assert look.run_at_startup
+    look.calculate_next(NOON)
+    assert look.next_run is not None
+    assert look.next_run - NOON < timedelta(minutes=1, seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "every"),
+    [
+        ("training", datetime(2026, 3, 10, 3, tzinfo=UTC), timedelta(days=1)),
+        ("workflows", datetime(2026, 3, 10, 4, tzinfo=UTC), timedelta(days=1)),
+        ("interest", datetime(2026, 3, 10, 4, tzinfo=UTC), timedelta(days=1)),
+        ("retention", datetime(2026, 3, 10, 4, 30, tzinfo=UTC), timedelta(days=1)),
+        ("generations", datetime(2026, 3, 10, 11, 20, tzinfo=UTC), timedelta(hours=1)),
+    ],
+)
+def test_what_is_done_by_the_clock_has_its_time(name: str, window: datetime, every: timedelta) -> None:
+    [task] = [task for task in main.tasks({}) if task.name == name]
+    assert task.window(NOON) == task.window(window) == window
+    assert task.window(window - timedelta(microseconds=1)) == window - every
 
 
 async def test_the_daily_training_gives_every_tenant_a_model_that_is_served(

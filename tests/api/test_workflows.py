@@ -16,7 +16,6 @@ from domain.privacy.model import ConsentPurpose
 from tests.api.graphql_room import Graph, caller
 from tests.api.rest_room import AGREED, RestRoom
 from tests.api.test_adaptation import ANNA, NOBODY, days_ago
-from tests.api.test_retraining import registered
 from workers import main
 
 OFFERS = """query W($user: String!) { workflowOptimizations(userId: $user) { sessions minedAt personalized
@@ -224,8 +223,3 @@ async def test_the_table_itself_refuses_to_tell_of_four(room: RestRoom, owner_ur
             )
     finally:
         await connection.close()
-
-
-def test_workflows_are_mined_once_a_day(rest_settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    daily = registered(rest_settings, monkeypatch)["mine_all"]
-    assert (daily.hour, daily.minute) == (main.MINING_HOUR, 0)

@@ -39,10 +39,15 @@ def other_table(
     basis: Basis = Basis.NONE_NEEDED,
     erasure: Erasure = Erasure.KEEP,
     keeping: Keeping = Keeping.OPERATION,
+    of_tenants: bool = True,
     **columns: str,
 ) -> Entry:
-    """A table that nobody's rows are found in by a subject id; arguments as of `person_table`."""
-    return Entry(Store.POSTGRES, name, purpose, basis, erasure, keeping, _columns({"technical": "tenant_id"}, columns))
+    """A table that nobody's rows are found in by a subject id; arguments as of `person_table`.
+
+    `of_tenants` is False where a row is everybody's.
+    """
+    usual = {"technical": "tenant_id"} if of_tenants else {}
+    return Entry(Store.POSTGRES, name, purpose, basis, erasure, keeping, _columns(usual, columns))
 
 
 def key(builder: str, prefix: str, purpose: str, *, personal: bool = False) -> Entry:

@@ -43,6 +43,12 @@ OTHERS: Final[tuple[Entry, ...]] = (
         pseudonym="arguments",
     ),
     other_table(
+        "scheduled_runs",
+        "When what is done by the clock was done",
+        of_tenants=False,
+        nobody="task window_at heartbeat_at finished_at",
+    ),
+    other_table(
         "ab_tests",
         "Experiments and their definitions",
         nobody="test_id key status definition created_at started_at stopped_at revision",
