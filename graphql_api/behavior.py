@@ -1,7 +1,7 @@
 """Behaviour: the documented report of what a person did, made and said."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 import strawberry
@@ -13,6 +13,7 @@ from domain.ids import ItemId
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import Sentiment
+from graphql_api.inputs import named_values
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 
@@ -158,7 +159,5 @@ def _action(action: ActionInput, index: int) -> Action:
 
 
 def _project(project: ProjectInput, index: int) -> Project:
-    attributes: Any = project.attributes or {}
-    if not isinstance(attributes, dict) or not all(isinstance(v, str | float | int) for v in attributes.values()):
-        raise ValidationFailed("are named texts, numbers and booleans", field=f"projects.{index}.attributes")
+    attributes = named_values(project.attributes, f"projects.{index}.attributes")
     return Project(project.visual_style, project.category, project.duration, attributes)

@@ -8,7 +8,6 @@ import strawberry
 from strawberry import relay
 from strawberry.scalars import JSON
 from strawberry.types import Info as StrawberryInfo
-from strawberry.utils.str_converters import to_camel_case
 
 from domain.catalog import model
 from domain.errors import NotFound, ValidationFailed
@@ -16,6 +15,7 @@ from domain.ids import ItemId
 from graphql_api.auth import Scope
 from graphql_api.context import Info, context_of
 from graphql_api.enums import ItemKind
+from graphql_api.inputs import path_of
 from graphql_api.insights import ItemAnalysis, analyses
 from graphql_api.paging import PageInfo, item_after, item_cursor, require_first
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
@@ -107,7 +107,7 @@ class CatalogItemInput:
 
     def item(self) -> model.CatalogItem:
         """The item; raises `ValidationFailed`."""
-        attributes: Any = self.attributes or {}
+        attributes: Any = {} if self.attributes is None else self.attributes
         return model.CatalogItem(
             item_id=ItemId(self.item_id),
             kind=self.kind,
@@ -213,4 +213,4 @@ def item_at(index: int, entry: CatalogItemInput) -> model.CatalogItem:
     try:
         return entry.item()
     except ValidationFailed as error:
-        raise ValidationFailed(error.message, field=f"items.{index}.{to_camel_case(error.field or '')}") from error
+        raise ValidationFailed(error.message, field=f"items.{index}.{path_of(error.field or '')}") from error

@@ -1,18 +1,22 @@
 """What is written to create and to plan an experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
+from domain.errors import ValidationFailed
 from domain.experiments.forecast import Expectation
 from domain.experiments.levers import LEVERS
 from domain.experiments.sequential import DEFAULT_N_STAR
 from graphql_api.experiment_enums import AllocationPolicy, Better, Inference, Measure, MetricKind
+
+DEEPEST_NAME: Final = 8
+"""No name of a parameter has more parts."""
 
 
 @strawberry.input(description="One of the ways; the first of an experiment is the control.")
@@ -158,15 +162,26 @@ def written(given: Any) -> Any:
     return given
 
 
-def dotted(parameters: Any, prefix: str = "") -> Any:
-    """Parameters with the names of nested objects joined by dots; GraphQL has no literal for a name with a dot."""
+def dotted(parameters: Any) -> Any:
+    """Parameters with the names of nested objects joined by dots; GraphQL has no literal for a name with a dot.
+
+    Raises:
+        ValidationFailed: two of them have the same name then.
+    """
     if not isinstance(parameters, Mapping):
         return parameters
     found: dict[str, Any] = {}
+    for name, value in _flat(parameters, "", 1):
+        if name in found:
+            raise ValidationFailed(f"{name} is given twice", field="variations")
+        found[name] = value
+    return found
+
+
+def _flat(parameters: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for name, value in parameters.items():
         whole = f"{prefix}{name}"
-        if isinstance(value, Mapping) and whole not in LEVERS:
-            found |= dotted(value, f"{whole}.")
+        if isinstance(value, Mapping) and value and whole not in LEVERS and depth < DEEPEST_NAME:
+            yield from _flat(value, f"{whole}.", depth + 1)
         else:
-            found[whole] = value
-    return found
+            yield whole, value

@@ -1,7 +1,7 @@
 """Feedback and sessions: what people say, and that a visit is alive."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import strawberry
 from strawberry.scalars import JSON
@@ -12,6 +12,7 @@ from domain.visits.service import SessionUpdate
 from graphql_api.auth import Scope
 from graphql_api.behavior import EventsRecorded, FeedbackInput, receipt
 from graphql_api.context import Info
+from graphql_api.inputs import named_values
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 _PLACE = "behaviorData.feedback.0."
@@ -48,10 +49,7 @@ class UpdateSessionInput:
 
     def update(self) -> SessionUpdate:
         """The update. Raises `ValidationFailed`."""
-        context: Any = self.context or {}
-        if not isinstance(context, dict) or not all(isinstance(v, str | float | int) for v in context.values()):
-            raise ValidationFailed("are named texts, numbers and booleans", field="context")
-        return SessionUpdate(self.session_id, self.device, context, self.seen_at)
+        return SessionUpdate(self.session_id, self.device, named_values(self.context, "context"), self.seen_at)
 
 
 @strawberry.type(description="What is known of a visit now.")

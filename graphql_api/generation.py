@@ -6,11 +6,11 @@ from typing import Annotated, Any, Self, TypeAlias
 import strawberry
 from strawberry.scalars import JSON
 
-from domain.errors import ValidationFailed
 from domain.generation.model import Context, GenerationParameters, GenerationReceipt, GenerationReport
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import GenerationOutcome, ParameterSource
+from graphql_api.inputs import named_values
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 from graphql_api.used_data import UsedData, used_data
 
@@ -107,9 +107,6 @@ class IntegrateVideoGenerationInput:
 
     def report(self) -> GenerationReport:
         """The report. Raises `ValidationFailed`."""
-        attributes: Any = self.attributes or {}
-        if not isinstance(attributes, dict) or not all(isinstance(v, str | float | int) for v in attributes.values()):
-            raise ValidationFailed("are named texts, numbers and booleans", field="attributes")
         return GenerationReport(
             generation_id=self.generation_id,
             context=context_from(self.context),
@@ -117,7 +114,7 @@ class IntegrateVideoGenerationInput:
             style=self.style,
             features=tuple(self.features),
             parameters=_chosen(self.parameters),
-            attributes=attributes,
+            attributes=named_values(self.attributes, "attributes"),
             outcome=self.outcome,
             edited_parameters=_chosen(self.edited_parameters),
             rating=self.rating,

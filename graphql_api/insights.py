@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 import strawberry
 from strawberry.scalars import JSON
@@ -12,6 +12,7 @@ from domain.errors import ValidationFailed
 from domain.ids import ItemId
 from graphql_api.auth import Scope
 from graphql_api.context import Info
+from graphql_api.inputs import named_values
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
 
@@ -52,10 +53,8 @@ class IntegrateContentAnalysisInput:
     def analysis(self) -> Analysis:
         """The analysis. Raises `ValidationFailed`."""
         said = self.results
-        scores: Any = said.scores or {}
-        if not isinstance(scores, dict) or not all(
-            isinstance(v, float | int) and not isinstance(v, bool) for v in scores.values()
-        ):
+        scores = named_values(said.scores, "results.scores")
+        if any(isinstance(score, str | bool) for score in scores.values()):
             raise ValidationFailed("are named numbers", field="results.scores")
         several = {"tag": said.tags, "object": said.objects, "colour": said.colours}
         single = {"visual_style": said.visual_style, "category": said.category, "mood": said.mood, "pace": said.pace}

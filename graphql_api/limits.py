@@ -1,28 +1,26 @@
 """What one operation may cost, decided before anything runs, over HTTP and sockets alike.
 
 A document is parsed and validated once and remembered; what depends on variables, the cost, is counted for each
-operation. Fragments are measured once however often they are spread, so that a bomb of fragments costs nothing.
+operation.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, Final
 
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
+    FloatValueNode,
     GraphQLError,
     GraphQLSchema,
-    InlineFragmentNode,
     IntValueNode,
     NameNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    VariableNode,
     Visitor,
     parse,
     specified_rules,
@@ -34,33 +32,14 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionContext
 
 from domain.errors import QueryTooComplex
+from graphql_api.cost import MAX_DIGITS, Measure, cost
 
 MAX_DEPTH: Final = 7
 """The root field and six levels below it."""
 MAX_ALIASES: Final = 15
 MAX_DIRECTIVES: Final = 50
 MAX_TOKENS: Final = 1000
-MAX_DIGITS: Final = 400
-"""Python refuses to read integers of thousands of digits; no scalar of the schema needs as many."""
 MAX_COST: Final = 5000
-HIGHEST_COST: Final = 10**9
-"""What is beyond is reported as this: doubled by fragments often enough, a cost is no number that JSON could carry."""
-DEFAULT_PAGE: Final = 10
-PAGED: Final = frozenset(
-    {
-        "auditLog",
-        "catalogItems",
-        "experimentResults",
-        "experiments",
-        "featureRecommendations",
-        "recommendationUpdates",
-        "recommendations",
-        "similarItems",
-        "styleRecommendations",
-        "templateRecommendations",
-        "trendingItems",
-    }
-)
 REMEMBERED_DOCUMENTS: Final = 500
 MAX_REMEMBERED_LENGTH: Final = 20_000
 
@@ -146,7 +125,7 @@ def too_large(document: DocumentNode) -> tuple[GraphQLError, ...]:
     """What is too large in a document, whatever its variables."""
     counter = _Counter()
     visit(document, counter)
-    measure = _Measure(document)
+    measure = Measure(document)
     deepest = max((measure.depth(o.selection_set) for o in measure.operations), default=0)
     found = (
         (deepest, MAX_DEPTH, "levels deep"),
@@ -154,16 +133,11 @@ def too_large(document: DocumentNode) -> tuple[GraphQLError, ...]:
         (counter.directives, MAX_DIRECTIVES, "directives"),
         (counter.digits, MAX_DIGITS, "digits of one integer"),
     )
+    if counter.endless:
+        return (GraphQLError("a number is larger than any that JSON has"),)
     return tuple(
         _complex(f"{value} {what}; at most {limit} are allowed") for value, limit, what in found if value > limit
     )
-
-
-def cost(document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any]) -> int:
-    """The cost of one operation: a field costs 1, and what a paged field selects counts for each of its places."""
-    measure = _Measure(document, variables)
-    chosen = [o for o in measure.operations if operation_name is None or (o.name and o.name.value == operation_name)]
-    return min(sum(map(measure.operation_cost, chosen)), HIGHEST_COST)
 
 
 class _Counter(Visitor):
@@ -172,6 +146,7 @@ class _Counter(Visitor):
         self.aliases = 0
         self.directives = 0
         self.digits = 0
+        self.endless = False
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         self.aliases += node.alias is not None
@@ -179,82 +154,11 @@ class _Counter(Visitor):
     def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
         self.digits = max(self.digits, len(node.value))
 
+    def enter_float_value(self, node: FloatValueNode, *_: Any) -> None:
+        self.endless = self.endless or isinf(float(node.value))
+
     def enter_directive(self, *_: Any) -> None:
         self.directives += 1
-
-
-class _Measure:
-    """Depth and cost of selections; each fragment is measured once, and one that contains itself counts as nothing."""
-
-    def __init__(self, document: DocumentNode, variables: Mapping[str, Any] | None = None) -> None:
-        definitions = document.definitions
-        self.operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
-        self._fragments = {n.name.value: n for n in definitions if isinstance(n, FragmentDefinitionNode)}
-        self._variables: Mapping[str, Any] = variables or {}
-        self._depths: dict[str, int] = {}
-        self._costs: dict[str, int] = {}
-
-    def depth(self, selections: SelectionSetNode) -> int:
-        deepest = 0
-        for node in selections.selections:
-            if isinstance(node, FieldNode):
-                # The schema's own description is deep by nature, and guarded by its own rule.
-                below = node.selection_set and not node.name.value.startswith("__")
-                deepest = max(deepest, 1 + (self.depth(node.selection_set) if below and node.selection_set else 0))
-            elif isinstance(node, InlineFragmentNode):
-                deepest = max(deepest, self.depth(node.selection_set))
-            elif isinstance(node, FragmentSpreadNode):
-                deepest = max(deepest, self._of_fragment(node, self._depths, self.depth))
-        return deepest
-
-    def operation_cost(self, operation: OperationDefinitionNode) -> int:
-        # A variable that was not given counts by its default, and a fragment by the operation that spreads it.
-        given, self._costs = self._variables, {}
-        self._variables = {**_defaults(operation), **given}
-        try:
-            return self.cost(operation.selection_set)
-        finally:
-            self._variables = given
-
-    def cost(self, selections: SelectionSetNode) -> int:
-        total = 0
-        for node in selections.selections:
-            if isinstance(node, FieldNode):
-                total += 1 + (self._page(node) * self.cost(node.selection_set) if node.selection_set else 0)
-            elif isinstance(node, InlineFragmentNode):
-                total += self.cost(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode):
-                total += self._of_fragment(node, self._costs, self.cost)
-        return total
-
-    def _of_fragment(self, node: FragmentSpreadNode, known: dict[str, int], measure: Any) -> int:
-        name = node.name.value
-        fragment = self._fragments.get(name)
-        if fragment is None:
-            return 0
-        if name not in known:
-            known[name] = 0
-            known[name] = measure(fragment.selection_set)
-        return known[name]
-
-    def _page(self, node: FieldNode) -> int:
-        for argument in node.arguments or ():
-            if argument.name.value == "first":
-                value: Any = None
-                if isinstance(argument.value, IntValueNode):
-                    value = _integer(argument.value)
-                elif isinstance(argument.value, VariableNode):
-                    value = self._variables.get(argument.value.name.value)
-                return max(1, value) if isinstance(value, int) else DEFAULT_PAGE
-        return DEFAULT_PAGE if node.name.value in PAGED else 1
-
-
-def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
-    return {
-        definition.variable.name.value: _integer(definition.default_value)
-        for definition in operation.variable_definitions or ()
-        if isinstance(definition.default_value, IntValueNode)
-    }
 
 
 def _unnamed(context: ExecutionContext) -> list[GraphQLError]:
@@ -262,10 +166,6 @@ def _unnamed(context: ExecutionContext) -> list[GraphQLError]:
     document, named = context.graphql_document, context._provided_operation_name  # noqa: SLF001 - no public way
     several = document is not None and sum(isinstance(d, OperationDefinitionNode) for d in document.definitions) > 1
     return [GraphQLError("the request must name one of its operations")] if several and named is None else []
-
-
-def _integer(node: IntValueNode) -> int:
-    return int(node.value) if len(node.value) <= MAX_DIGITS else HIGHEST_COST
 
 
 def _nothing(name: str | None) -> DocumentNode:

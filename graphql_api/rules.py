@@ -1,11 +1,10 @@
 """Business rules of a tenant's lists: write them, list them, take them away."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 import strawberry
 from strawberry.scalars import JSON
-from strawberry.utils.str_converters import to_camel_case
 
 from domain.errors import DomainError, ValidationFailed
 from domain.ids import ItemId
@@ -13,6 +12,7 @@ from domain.rules import model
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 from graphql_api.enums import ItemKind
+from graphql_api.inputs import named_values, path_of
 from graphql_api.list_enums import CapGroup, RuleKind
 from graphql_api.problems import INPUT, AnyProblem, answering_problems
 
@@ -135,9 +135,6 @@ class RuleInput:
 
     def rule(self) -> model.Rule:
         """The rule; raises `ValidationFailed`."""
-        attributes: Any = self.items.attributes or {}
-        if not isinstance(attributes, dict) or not all(isinstance(v, str | float | int) for v in attributes.values()):
-            raise ValidationFailed("are named texts, numbers and booleans", field="items.attributes")
         return model.Rule(
             rule_id=self.rule_id,
             kind=self.kind,
@@ -146,7 +143,7 @@ class RuleInput:
                 kinds=frozenset(self.items.kinds),
                 categories=frozenset(self.items.categories),
                 tags=frozenset(self.items.tags),
-                attributes=attributes,
+                attributes=named_values(self.items.attributes, "items.attributes"),
             ),
             lists=model.Scope(
                 kinds=frozenset(self.lists.kinds),
@@ -214,7 +211,7 @@ class RuleMutation:
         try:
             return RulesNode.of(await info.context.services.rules.upsert(tenant, rules))
         except DomainError as error:
-            error.field = None if error.field is None else _camel(error.field)
+            error.field = None if error.field is None else path_of(error.field)
             raise
 
     @strawberry.mutation(description="Take business rules away; needs the scope catalog:write.")
@@ -233,8 +230,4 @@ def _rule_at(index: int, entry: RuleInput) -> model.Rule:
     try:
         return entry.rule()
     except ValidationFailed as error:
-        raise ValidationFailed(error.message, field=f"rules.{index}.{_camel(error.field or '')}") from error
-
-
-def _camel(path: str) -> str:
-    return ".".join(map(to_camel_case, path.split(".")))
+        raise ValidationFailed(error.message, field=f"rules.{index}.{path_of(error.field or '')}") from error

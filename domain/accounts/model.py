@@ -10,7 +10,8 @@ from typing import Final
 from domain.errors import DomainError, ValidationFailed
 from domain.ids import UserId
 
-MAX_REVISION: Final = 2**53 - 1
+LARGEST: Final = 2**53 - 1
+"""Numbers beyond it lose digits in JSON."""
 MAX_ATTRIBUTES: Final = 50
 MAX_ROLES: Final = 50
 MAX_TEXT: Final = 256
@@ -53,7 +54,7 @@ class AccountChange:
     deleted: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.revision <= MAX_REVISION:
+        if not 0 <= self.revision <= LARGEST:
             raise ValidationFailed("must be a whole number from 0 to 2^53 - 1", field="revision")
         if self.deleted and (self.attributes or self.roles):
             raise ValidationFailed("a user who is gone has neither attributes nor roles", field="deleted")
@@ -62,6 +63,8 @@ class AccountChange:
         for name, value in self.attributes.items():
             if isinstance(value, str) and len(value) > MAX_TEXT:
                 raise ValidationFailed(f"at most {MAX_TEXT} characters", field=f"attributes.{name}")
+            if isinstance(value, int | float) and not abs(value) <= LARGEST:
+                raise ValidationFailed("is not a number within ±(2^53 - 1)", field=f"attributes.{name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +22,10 @@ ATTRIBUTES: Final = 64
 ATTRIBUTE_TEXT_LENGTH: Final = 1000
 NUMBER_BOUND: Final = 2**53 - 1
 """Numbers beyond it lose digits in JSON and could not be read back as written."""
+
+EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
+LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+"""What lies beyond these is no moment in some time zones, and no instant to PostgreSQL but one of its infinities."""
 
 _ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -89,7 +93,7 @@ class CatalogItem:
         _require_text(self.category, "category", longest=CATEGORY_LENGTH)
         _require_tags(self.tags)
         _require_attributes(self.attributes)
-        _require_window(self.available_from, self.available_until)
+        require_window(self.available_from, self.available_until, "available_from", "available_until")
         _require(isinstance(self.sensitive, bool), "must be true or false", "sensitive")
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
@@ -152,21 +156,16 @@ def _require_attributes(attributes: object) -> None:
         raise ValidationFailed("must map names to values", field="attributes")
     _require(len(attributes) <= ATTRIBUTES, f"has more than {ATTRIBUTES} attributes", "attributes")
     for name, value in attributes.items():
-        require_attribute_name(name)
-        _require_attribute_value(value, f"attributes.{name}")
+        require_attribute(name, value, "attributes")
 
 
-def require_attribute_name(name: object) -> str:
-    """Return `name` as an attribute's name.
-
-    Raises:
-        ValidationFailed: it is not 1 to 64 letters, digits or `_ . -` that start with a letter or `_`.
-    """
+def require_attribute(name: object, value: object, place: str) -> None:
+    """Raise `ValidationFailed`, naming the field below `place`, unless an item could have this attribute."""
     if not isinstance(name, str) or _ATTRIBUTE_NAME.fullmatch(name) is None:
         raise ValidationFailed(
-            "an attribute's name is 1 to 64 letters, digits or _ . - and starts with a letter or _", field="attributes"
+            "an attribute's name is 1 to 64 letters, digits or _ . - and starts with a letter or _", field=place
         )
-    return name
+    _require_attribute_value(value, f"{place}.{name}")
 
 
 def _require_attribute_value(value: object, field_name: str) -> None:
@@ -181,9 +180,13 @@ def _require_attribute_value(value: object, field_name: str) -> None:
     _require_text(value, field_name, longest=ATTRIBUTE_TEXT_LENGTH)
 
 
-def _require_window(available_from: object, available_until: object) -> None:
-    for field_name, moment in (("available_from", available_from), ("available_until", available_until)):
-        if moment is not None and not (isinstance(moment, datetime) and moment.tzinfo is not None):
+def require_window(start: object, end: object, start_name: str, end_name: str) -> None:
+    """Raise `ValidationFailed`, naming the field, unless each is None or a moment, and the end is after the start."""
+    for field_name, moment in ((start_name, start), (end_name, end)):
+        if moment is None:
+            continue
+        if not isinstance(moment, datetime) or moment.tzinfo is None:
             raise ValidationFailed("must be a time with a time zone", field=field_name)
-    if isinstance(available_from, datetime) and isinstance(available_until, datetime):
-        _require(available_from < available_until, "ends before it starts", "available_until")
+        _require(EARLIEST <= moment <= LATEST, "is too early or too late; absent means always or never", field_name)
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        _require(start < end, "ends before it starts", end_name)

@@ -10,6 +10,9 @@ from domain.experiments.sequential import DEFAULT_N_STAR
 
 REFERENCE: Final = 1000.0
 """Units of an arm in relation to which sizes are searched."""
+LEAST: Final = 1e-9
+MOST: Final = 1e9
+MOST_PEOPLE: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,23 @@ class Expectation:
         """Raise `ValidationFailed` unless every part is usable."""
         if self.mean == 0.0:
             raise ValidationFailed("a relative change of 0 is none", field="mean")
-        if self.effect == 0.0 or self.effect <= -1.0:
-            raise ValidationFailed("must be above -1, and not 0", field="effect")
+        if not LEAST <= abs(self.mean) <= MOST:
+            raise ValidationFailed(f"must be within {LEAST:g} to {MOST:g}, or as much below 0", field="mean")
+        if self.effect == 0.0 or not -1.0 < self.effect <= MOST:
+            raise ValidationFailed(f"must be above -1, at most {MOST:g}, and not 0", field="effect")
         if self.deviation is None and not 0.0 < self.mean * (1.0 + min(self.effect, 0.0)) < self._most() < 1.0:
             raise ValidationFailed("a proportion, also a changed one, is within 0 to 1", field="mean")
-        if self.deviation is not None and self.deviation <= 0.0:
-            raise ValidationFailed("must be above 0", field="deviation")
-        for name, value in (("alpha", self.alpha), ("power", self.power)):
-            if not 0.0 < value < 1.0:
-                raise ValidationFailed("must be within 0 to 1", field=name)
         if not 2 <= self.variations <= 20:
             raise ValidationFailed("must be within 2 to 20", field="variations")
-        if self.people_a_day is not None and self.people_a_day <= 0.0:
-            raise ValidationFailed("must be above 0", field="peopleADay")
+        for name, value, low, high in (
+            ("deviation", self.deviation, LEAST, MOST),
+            ("alpha", self.alpha, LEAST, 0.5),
+            ("power", self.power, 0.5, 1.0 - LEAST),
+            ("peopleADay", self.people_a_day, LEAST, MOST),
+            ("tightestAt", self.tightest_at, 10.0, 1e9),
+        ):
+            if value is not None and not low <= value <= high:
+                raise ValidationFailed(f"must be within {low:g} to {high:g}", field=name)
 
     def _most(self) -> float:
         return self.mean * (1.0 + max(self.effect, 0.0))
@@ -101,5 +108,7 @@ def forecast(expected: Expectation) -> Forecast:
         lambda n: sequential_power(n, effect, squared, alpha, 2.0 * REFERENCE, tightest), expected.power, 0.002
     )
     sizes = [ceil(one) * expected.variations for one in (fixed, always)]
+    if max(sizes) > MOST_PEOPLE:
+        raise ValidationFailed(f"is so small that more than {MOST_PEOPLE:,} people are needed", field="effect")
     days = [None if expected.people_a_day is None else size / expected.people_a_day for size in sizes]
     return Forecast(sizes[0], sizes[1], days[0], days[1])

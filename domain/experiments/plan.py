@@ -14,6 +14,7 @@ from domain.experiments.definition import Share, Written
 from domain.experiments.levers import Area, CheckElsewhere, area_of, check_parameter
 from domain.experiments.metrics import Guardrail, Metric, MetricKind
 from domain.experiments.sequential import DEFAULT_N_STAR
+from domain.experiments.storable import require_storable
 from domain.experiments.targeting import check_condition
 
 MAX_VARIATIONS: Final = 20
@@ -211,6 +212,7 @@ def parse_plan(written: Mapping[str, Any], elsewhere: Mapping[Area, CheckElsewhe
         plan = ExperimentPlan.model_validate(written)
     except ValidationError as error:
         raise refusal(error) from None
+    require_storable(written)
     check_condition(plan.condition, groups=False)
     for place, variation in enumerate(plan.variations):
         for name, value in variation.parameters.items():

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from domain.catalog.model import AttributeValue, ItemKind, is_item_id, require_attribute_name
+from domain.catalog.model import AttributeValue, ItemKind, is_item_id, require_attribute, require_window
 from domain.errors import ValidationFailed
 from domain.ids import ItemId
 
@@ -34,11 +34,7 @@ def _require(valid: bool, message: str, field_name: str) -> None:
 def _require_texts(texts: Iterable[str], field_name: str) -> None:
     for text in texts:
         _require(0 < len(text) <= MAX_TEXT, "names an empty or too long text", field_name)
-        _require_storable(text, field_name)
-
-
-def _require_storable(text: str, field_name: str) -> None:
-    _require(_UNSTORABLE.search(text) is None, "holds a NUL or a broken character", field_name)
+        _require(_UNSTORABLE.search(text) is None, "holds a NUL or a broken character", field_name)
 
 
 class RuleKind(StrEnum):
@@ -78,9 +74,7 @@ class Selector:
         _require_texts(self.categories, "items.categories")
         _require_texts(self.tags, "items.tags")
         for name, value in self.attributes.items():
-            require_attribute_name(name)
-            if isinstance(value, str):
-                _require_storable(value, f"items.attributes.{name}")
+            require_attribute(name, value, "items.attributes")
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
     @property
@@ -108,15 +102,11 @@ class Scope:
     active_until: datetime | None = None
 
     def __post_init__(self) -> None:
-        for name in ("active_from", "active_until"):
-            moment: datetime | None = getattr(self, name)
-            _require(moment is None or moment.tzinfo is not None, "a time needs a time zone", f"lists.{name}")
+        require_window(self.active_from, self.active_until, "lists.active_from", "lists.active_until")
         for name in ("surfaces", "devices"):
             texts: frozenset[str] = getattr(self, name)
             _require(len(texts) <= MAX_VALUES, f"names more than {MAX_VALUES}", f"lists.{name}")
             _require_texts(texts, f"lists.{name}")
-        if self.active_from is not None and self.active_until is not None:
-            _require(self.active_from < self.active_until, "ends before it starts", "lists.active_until")
 
     def covers(self, kinds: frozenset[ItemKind] | None, surface: str | None, device: str | None, at: datetime) -> bool:
         """Whether a list of these kinds, shown there at this moment, is meant."""

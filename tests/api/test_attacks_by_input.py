@@ -36,6 +36,38 @@ TEXTS: dict[str, Any] = {
     "nested": json.loads("[" * 200 + "]" * 200),
 }
 LITERALS = {"NaN": "NaN", "infinity": "-Infinity", "beyond floats": "1e999", "lone surrogate": '"\\ud800"'}
+EXPERIMENT = """createExperiment(input: { key: "k", variations: [{ key: "a" }, { key: "b", parameters: { x: %s } }],
+  metrics: [{ key: "m", kind: PROPORTION, source: { events: ["liked"] } }]"""
+WRITTEN = tuple(
+    f"mutation {{ {field} }} ) {{ __typename }} }}"
+    for field in (
+        'learnPreferences(input: { userId: "anna", actions: [{ type: "x", value: %s }]',
+        'updateSession(input: { userId: "anna", sessionId: "s", context: { x: %s }',
+        'upsertCatalogItems(input: { items: [{ itemId: "x", kind: STYLE, title: "x", attributes: { x: %s } }]',
+        'upsertRules(input: { rules: [{ ruleId: "x", kind: BOOST, factor: 2, items: { attributes: { x: %s } } }]',
+        'syncUsers(input: { users: [{ userId: "anna", revision: 1, attributes: { x: %s } }]',
+        EXPERIMENT,
+        EXPERIMENT.replace("%s", "1") + ", condition: { x: %s }",
+    )
+)
+"""Documents that hold a value themselves: what no JSON could bring comes by them."""
+
+OBJECTS: dict[str, tuple[dict[str, Any], str]] = {
+    "learnPreferences": ({"userId": ANNA, "projects": [{"attributes": {}}]}, "projects.0.attributes"),
+    "updateSession": ({"userId": ANNA, "sessionId": "s", "context": {}}, "context"),
+    "upsertCatalogItems": (
+        {"items": [{"itemId": "x", "kind": "STYLE", "title": "x", "attributes": {}}]},
+        "items.0.attributes",
+    ),
+    "upsertRules": (
+        {"rules": [{"ruleId": "x", "kind": "BOOST", "factor": 2.0, "items": {"attributes": {}}}]},
+        "rules.0.items.attributes",
+    ),
+    "integrateContentAnalysis": ({"itemId": "modern", "source": "v", "results": {"scores": {}}}, "results.scores"),
+    "integrateVideoGeneration": ({"userId": ANNA, "generationId": "g", "attributes": {}}, "attributes"),
+}
+"""Inputs with an object of named values, and where it stands."""
+
 DEEP = "[" * 100_000 + "]" * 100_000
 TABLES = {"subjects", "user_behavior_events", "ml_models", "catalog_items"}
 SAFE = [door for door in doors(whole=True) if door.variables and door.kind != "subscription"]
@@ -77,6 +109,22 @@ async def test_no_input_of_a_field_breaks_it(door: Door, backend: Graph) -> None
             answer = await backend.http.post("/graphql", content=content, headers=JSON)
             check(answer.status_code, answer.text)
             assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("document", WRITTEN, ids=[str(n) for n in range(len(WRITTEN))])
+async def test_no_literal_of_a_document_breaks_it(document: str, backend: Graph) -> None:
+    for literal in ("1e999", "9" * 18, "9" * 19, "9" * 399, '"\\u0000"', "[]", "{}", "[[1]]", "null", "BARE"):
+        answer = await backend.post({"query": document % literal})
+        check(answer.status_code, answer.text)
+
+
+@pytest.mark.parametrize("given", [[], 0, "", False], ids=repr)
+async def test_what_is_no_object_is_refused_where_an_object_is_asked_for(given: Any, backend: Graph) -> None:
+    for name, (input_, field) in OBJECTS.items():
+        kind = name[0].upper() + name[1:]
+        document = f"mutation M($input: {kind}Input!) {{ {name}(input: $input) {{ ... on Problem {{ field }} }} }}"
+        variables = {"input": put(input_, tuple(int(p) if p.isdigit() else p for p in field.split(".")), given)}
+        assert (await backend.ask(document, **variables)) == {"field": field}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

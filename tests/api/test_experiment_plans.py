@@ -42,6 +42,14 @@ def changing(parameters: dict[str, Any]) -> dict[str, Any]:
     return {"variations": [{"key": "a"}, {"key": "b", "parameters": parameters}]}
 
 
+def deep(levels: int) -> dict[str, Any]:
+    """An object within an object, and so on."""
+    found: dict[str, Any] = {"x": 1}
+    for _ in range(levels):
+        found = {"x": found}
+    return found
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"weights": [0.5, 0.4]}, "weights"),
     ({"weights": [0.5, 0.3, 0.2]}, "weights"),
@@ -59,6 +67,16 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"coverage": 1.5}, "coverage"),
     ({"exclusionGroup": {"name": "g", "start": 0.5, "end": 0.5}}, "exclusionGroup"),
     ({"key": "Not A Key"}, "key"),
+    ({"name": "a\x00"}, "name"),
+    ({"hypothesis": "a\x00"}, "hypothesis"),
+    (changing({"x": "a\x00"}), "variations.1.parameters.x"),
+    (changing({"x\x00": 1}), "variations.1.parameters"),
+    (changing({"x": 2**53}), "variations.1.parameters.x"),
+    (changing({"x": {}}), "variations.1.parameters"),
+    (changing({"ui": {"density": "airy"}, "ui.density": "compact"}), "variations"),
+    (changing(deep(900)), "variations.1.parameters" + ".x" * 37),
+    ({"condition": {"x": "a\x00"}}, "condition.x"),
+    ({"condition": deep(900)}, "condition" + ".x" * 32),
 ]  # fmt: skip
 
 
@@ -111,7 +129,31 @@ async def test_a_plan_says_how_many_people_are_needed(admin: Graph) -> None:
     assert rate["fixedDays"] == pytest.approx(rate["fixed"] / 1000)
     mean = await admin.ask(ask, input={"mean": 10.0, "deviation": 20.0, "effect": 0.05})
     assert mean["fixed"] == pytest.approx(2 * 2 * (1.959964 + 0.841621) ** 2 * 400 / 0.25, rel=1e-3)
-    assert await admin.code("{ planExperiment(input: { mean: 0, effect: 0.1 }) { fixed } }") == "VALIDATION"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"mean": 0}, "mean"),
+        ({"mean": 1e-320}, "mean"),
+        ({"effect": 1e-4}, "effect"),
+        ({"effect": 1e300, "deviation": 1}, "effect"),
+        ({"deviation": 1e300}, "deviation"),
+        ({"deviation": 1e-320}, "deviation"),
+        ({"alpha": 1e-300}, "alpha"),
+        ({"power": 1.0 - 1e-16}, "power"),
+        ({"peopleADay": 1e-320}, "peopleADay"),
+        ({"tightestAt": 0}, "tightestAt"),
+        ({"tightestAt": -1e300}, "tightestAt"),
+        ({"variations": 21}, "variations"),
+    ],
+)
+async def test_a_forecast_of_what_nobody_could_measure_is_refused(
+    admin: Graph, changes: dict[str, Any], field: str
+) -> None:
+    ask = "query P($input: PlanExperimentInput!) { planExperiment(input: $input) { fixed sequential sequentialDays } }"
+    [error] = (await admin.whole(ask, input={"mean": 0.1, "effect": 0.1, **changes}))["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == ("VALIDATION", field)
 
 
 async def test_no_figure_is_told_of_fewer_than_five_people(admin: Graph, room: RestRoom) -> None:

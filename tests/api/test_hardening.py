@@ -10,7 +10,7 @@ from graphql import GraphQLObjectType
 from starlette.applications import Starlette
 
 from domain.settings import Environment, Settings
-from graphql_api.limits import PAGED
+from graphql_api.cost import PAGED
 from graphql_api.schema import build_schema
 from tests.api.graphql_room import NEGOTIATED, PATIENCE_SECONDS, begun, served
 from tests.api.rest_room import RestRoom, application, token
@@ -137,5 +137,6 @@ async def test_a_mutation_by_get_is_refused_whatever_is_accepted(production: str
 def test_the_cost_knows_every_field_that_has_pages() -> None:
     schema = build_schema()._schema
     roots = [kind for kind in (schema.query_type, schema.subscription_type) if isinstance(kind, GraphQLObjectType)]
-    paged = {name for kind in roots for name, field in kind.fields.items() if "first" in field.args}
-    assert paged - {"whyNot", "counterfactual"} == PAGED
+    fields = [(name, field) for kind in roots for name, field in kind.fields.items() if "first" in field.args]
+    shown = {name: field.args["first"].default_value for name, field in fields}
+    assert {name: length for name, length in shown.items() if name not in {"whyNot", "counterfactual"}} == PAGED

@@ -9,7 +9,8 @@ import pytest
 from graphql import parse
 
 from domain.settings import Environment, Settings
-from graphql_api.limits import MAX_COST, cost
+from graphql_api.cost import cost
+from graphql_api.limits import MAX_COST
 from tests.api.graphql_room import NEGOTIATED, Graph, begun, caller, served
 from tests.api.rest_room import RestRoom, application, token
 
@@ -116,7 +117,7 @@ async def test_a_subscription_is_bounded_like_everything_else(room: RestRoom, ad
 
 async def test_the_cost_is_told_and_counts_pages(anna: Graph) -> None:
     query = 'query Q($n: Int! = 3) { recommendations(userId: "anna", first: $n) { edges { cursor } } }'
-    for variables, expected in (({}, 7), ({"n": 50}, 101)):
+    for variables, expected in (({}, 7), ({"n": 50}, 101), ({"n": 50.0}, 101)):
         extensions = (await anna.whole(query, **variables))["extensions"]
         assert extensions["cost"] == {"estimated": expected, "limit": MAX_COST}
 
