@@ -8,6 +8,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -101,7 +102,9 @@ def _usable(document: dict[str, Any]) -> dict[str, tuple[Any, str]]:
             continue
         if described["kty"] == "EC" and described.get("crv") != _EC_CURVE:
             continue
-        found[described["kid"]] = (jwt.PyJWK(described, algorithm=algorithm).key, algorithm)
+        # One key that nobody can use is no reason to refuse what the others signed.
+        with suppress(jwt.PyJWTError):
+            found[described["kid"]] = (jwt.PyJWK(described, algorithm=algorithm).key, algorithm)
     if not found:
         raise ValueError("the document holds no usable key")
     return found

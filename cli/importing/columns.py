@@ -62,14 +62,18 @@ def attributes_of(cells: Cells, known: Collection[str], numbers: Collection[str]
         numbers: columns whose texts are numbers where they look like it; for untyped files, all of them.
 
     Raises:
-        ValidationFailed: a cell is nothing that an attribute could be; `field` names the column.
+        ValidationFailed: a cell is nothing that an attribute could be, or another column has the same name as an
+            attribute; `field` names the column.
     """
     found: dict[str, AttributeValue] = {}
     for name, cell in cells.items():
         if name and name not in known:
             value = _value(cell, name, numeric=name in numbers)
             if value is not None:
-                found[attribute_name(name)] = value
+                attribute = attribute_name(name)
+                if attribute in found:
+                    raise ValidationFailed(f"is one of two columns for the attribute '{attribute}'", field=shown(name))
+                found[attribute] = value
     return found
 
 

@@ -37,7 +37,7 @@ USER_ID_LENGTH: Final = 256
 SESSION_LENGTH: Final = 128
 CONTEXT_LENGTH: Final = 128
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NUMBER: Final = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?")
 _DEVICE: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 

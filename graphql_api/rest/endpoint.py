@@ -80,8 +80,11 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
     operation.check_query(name for name, _ in request.query_params.multi_items())
     body = await read_body(request, operation.body) if operation.takes_body else NoBody()
     call = Call(request, services, principal)
-    changes = (operation.successor or "").startswith("Mutation.") and operation.counted_as not in ORDINARY
-    answer = await (_noted(operation, call, body) if changes else operation.handle(call, body))
+    act = operation.counted_as if operation.act_of is None else operation.act_of(body)
+    if principal is not None and act != operation.counted_as:
+        admit(services.rates, principal, act)
+    changes = (operation.successor or "").startswith("Mutation.") and act not in ORDINARY
+    answer = await (_noted(operation, call, body, act) if changes else operation.handle(call, body))
     if isinstance(answer, Response):
         return answer
     content = answer.model_dump_json(by_alias=True)
@@ -89,7 +92,7 @@ async def _run(operation: Operation[Any], request: Request) -> Response:
     return Response(content, operation.status_of(answer), headers, "application/json")
 
 
-async def _noted(operation: Operation[Any], call: Call, body: BaseModel) -> BaseModel | Response:
+async def _noted(operation: Operation[Any], call: Call, body: BaseModel, act: str) -> BaseModel | Response:
     """Handle a call that the audit log tells of."""
     if call.principal is None:
         return await operation.handle(call, body)
@@ -99,7 +102,7 @@ async def _noted(operation: Operation[Any], call: Call, body: BaseModel) -> Base
     def given(name: str) -> Any:
         return getattr(body, name, in_path.get(name))
 
-    async with noted(call.services, call.principal, operation.counted_as, "rest", given, correlation):
+    async with noted(call.services, call.principal, act, "rest", given, correlation):
         return await operation.handle(call, body)
 
 

@@ -105,6 +105,7 @@ class Operation(Generic[Body]):
         statuses: the code and meaning of answers that carry `answer`.
         failures: codes of the problems that it may answer beside those that every operation may.
         example: a request body to try it with; None for none.
+        act_of: the GraphQL field that does what a body asks for, where that is not always `successor`.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Operation(Generic[Body]):
     failures: tuple[str, ...] = ()
     example: Mapping[str, Any] | None = None
     status_of: Callable[[Any], int] = lambda _answer: 200
+    act_of: Callable[[Any], str] | None = None
 
     @property
     def counted_as(self) -> str:

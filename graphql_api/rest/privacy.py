@@ -156,6 +156,13 @@ async def _requested(call: Call, tenant: TenantId, user: UserId, body: PrivacyRe
     return PrivacyAnswer.of(await call.services.privacy.settings(tenant, user), request)
 
 
+def _act(body: PrivacyRequestBody) -> str:
+    """The GraphQL field that does the same."""
+    if body.request is not None:
+        return "requestErasure" if body.request is RequestKind.ERASURE else "requestExport"
+    return "recordConsent" if body.privacy_level is None and body.consent is not None else "updatePrivacy"
+
+
 def _latest(receipts: Iterable[ConsentReceipt]) -> Iterator[ConsentReceipt]:
     spoken: set[ConsentPurpose] = set()
     for receipt in receipts:
@@ -190,6 +197,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
         scope=Scope.PRIVACY_WRITE,
         successor="Mutation.updatePrivacy",
         handle=manage_privacy,
+        act_of=_act,
         statuses={200: "What holds from now on."},
         example={
             "userId": "user_123",

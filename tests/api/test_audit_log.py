@@ -53,13 +53,20 @@ async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> Non
         assert (await opened.receive())["type"] == "complete"
     async with room.caller(ANNA) as client:
         await client.post("/privacy", json={"userId": ANNA, "privacyLevel": "strict"})
+        agreed = {"granted": False, "policyVersion": "2026-01"}
+        await client.post("/privacy", json={"userId": ANNA, "consent": agreed})
+        await client.post("/privacy", json={"userId": ANNA, "request": "export"})
+        await client.post("/privacy", json={"userId": ANNA, "request": "erasure"})
     found = await entries(olga)
     assert [(e["number"], e["action"], e["door"], e["outcome"]) for e in found] == [
+        ("12", "requestErasure", "rest", "OK"),
+        ("10", "requestExport", "rest", "OK"),
+        ("8", "recordConsent", "rest", "OK"),
         ("6", "updatePrivacy", "rest", "OK"),
         ("4", "recordConsent", "graphql", "OK"),
         ("2", "recordConsent", "graphql", "OK"),
     ]
-    assert found[2]["correlationId"] == "7c" * 16
+    assert found[-1]["correlationId"] == "7c" * 16
     assert {e["actor"] for e in found} == {e["subject"] for e in found} != {None}
 
 

@@ -228,6 +228,18 @@ async def test_an_outage_of_the_provider_changes_nothing_for_known_keys() -> Non
     assert (await keys.key_for({"kid": "two"}))[1] == "RS256"
 
 
+@pytest.mark.parametrize(
+    "broken", [{"kty": "RSA"}, {"kty": "RSA", "n": 5, "e": 5}, {"kty": "EC", "crv": "P-256", "x": "AA"}]
+)
+async def test_a_published_key_that_nobody_can_use_leaves_the_others(broken: dict[str, Any]) -> None:
+    clock, provider = FixedClock(NOW), Provider("one")
+    keys = json.loads(provider.document)["keys"]
+    provider.document = json.dumps({"keys": [{**broken, "kid": "broken"}, *keys]}).encode()
+    assert (await JwksKeys(provider.fetch, clock).key_for({"kid": "one"}))[1] == "RS256"
+    with pytest.raises(Unauthenticated):
+        await JwksKeys(provider.fetch, clock).key_for({"kid": "broken"})
+
+
 async def test_strange_tokens_do_not_make_the_service_ask_again_and_again() -> None:
     clock, provider = FixedClock(NOW), Provider("one")
     keys = JwksKeys(provider.fetch, clock)

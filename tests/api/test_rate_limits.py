@@ -21,7 +21,11 @@ from tests.api.rest_room import RestRoom, application, token
 
 ANNA, BERT = "anna", "bert"
 ITEMS = '{ catalogItem(itemId: "modern") { title } }'
-LIMITED = {"rate_limit": "3/day", "rate_limits": "health=off, catalogItem = 2/day", "event_limit": "5/day"}
+LIMITED = {
+    "rate_limit": "3/day",
+    "rate_limits": "health=off, catalogItem = 2/day, requestExport = 1/day",
+    "event_limit": "5/day",
+}
 
 
 @asynccontextmanager
@@ -99,6 +103,15 @@ async def test_a_single_operation_may_have_its_own_limit_or_none(strict: RestRoo
     for _ in range(2):
         assert await anna.ask(ITEMS)
     assert await anna.code(ITEMS) == "RATE_LIMITED"
+
+
+async def test_a_right_has_one_allowance_by_whichever_route_it_is_asked_for(strict: RestRoom) -> None:
+    asked = {"userId": ANNA, "request": "export"}
+    async with strict.caller(ANNA) as anna:
+        assert [(await anna.post("/privacy", json=asked)).status_code for _ in range(2)] == [200, 429]
+        assert (await anna.post("/privacy", json={"userId": ANNA, "privacyLevel": "strict"})).is_success
+    export = "mutation E($user: String!) { requestExport(input: { userId: $user }) { ... on Problem { code } } }"
+    assert await caller(strict.app, strict.tenant, ANNA).code(export, user=ANNA) == "RATE_LIMITED"
 
 
 async def test_every_name_of_a_root_field_counts(strict: RestRoom) -> None:

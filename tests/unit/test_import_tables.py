@@ -10,6 +10,7 @@ import pytest
 
 from cli.importing.records import ImportedEvent, RejectedRow
 from cli.importing.sources import Row, open_source
+from domain.catalog.model import CatalogItem
 from domain.errors import ValidationFailed
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -131,3 +132,21 @@ def test_two_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationFailed) as refusal:
         list(open_source("parquet", path, NOW, holds_items=False))
     assert refusal.value.field == "user_id"
+
+
+def test_an_id_that_nobody_can_have_costs_its_row_only(tmp_path: Path) -> None:
+    found = csv_rows(tmp_path, HEADER + "an\x85a,a,2024-01-01\n" + GOOD)
+
+    assert refused_lines(found) == [2]
+    assert len(events(found)) == 1
+
+
+def test_of_two_columns_for_one_attribute_neither_is_lost_silently(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("item_id,title,价格,名字\na,One,5,\nb,Two,5,red\n", encoding="utf-8")
+    good, bad = open_source("csv", path, NOW, holds_items=True)
+
+    assert isinstance(good, CatalogItem)
+    assert good.attributes == {"_": 5}
+    assert isinstance(bad, RejectedRow)
+    assert (bad.line_number, bad.reason) == (3, "is one of two columns for the attribute '_'")
