@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -94,6 +94,14 @@ class Lookup:
     stored: bool = False
     collapsed: bool = False
     bypass: Bypass | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """An answer from the memory of this process, and what came of its question if its versions still hold."""
+
+    value: Any
+    lookup: Lookup
 
 
 lookups: ContextVar[list[Lookup] | None] = ContextVar("lookups", default=None)

@@ -18,11 +18,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.caching.envelope import Held, seal, unseal
 from domain.caching.metrics import CacheMetrics
-from domain.caching.model import Bypass, CacheName, Lookup, Made, Outcome, Question, lookups
+from domain.caching.model import Bypass, CacheName, Lookup, Made, Outcome, Question, Recalled, lookups
 from domain.clock import Clock
 from domain.errors import DomainError, Unavailable
 from domain.ids import SubjectId, TenantId
 from domain.privacy.encryption import FieldSealer, SubjectKey
+from domain.recent import Recent
+
+MOST_RECALLED: Final = 1_000
+"""So many lists of people a process has in its memory at once."""
 
 EARLINESS: Final = 1.0
 """How eagerly answers are made anew before their end; 1 is optimal for a cost that varies like an exponential."""
@@ -82,6 +86,7 @@ class AnswerCache:
         self._ttl = ttl_seconds
         self._draw = draw
         self._flights: dict[Question, asyncio.Task[tuple[Any, Lookup]]] = {}
+        self._recent: Recent[Question, tuple[Any, Held]] = Recent(MOST_RECALLED)
 
     async def answer(self, question: Question, form: TypeAdapter[T], make: Callable[[], Awaitable[Made[T]]]) -> T:
         """The kept answer, or a new one that is kept from now on.
@@ -101,16 +106,36 @@ class AnswerCache:
             flight = self._flights[question] = asyncio.create_task(self._flown(question, form, make))
             flight.add_done_callback(lambda done: self._landed(question, done))
         value, lookup = await asyncio.shield(flight)
-        self._note(replace(lookup, collapsed=collapsed))
+        self.note(replace(lookup, collapsed=collapsed))
         found: T = value
         return found
+
+    def recalled(self, question: Question) -> Recalled | None:
+        """The kept answer as this process fetched or made it within the last minute; None if it did not.
+
+        Its question names versions that were not read for it. Whoever shows it first makes sure that they still hold,
+        and notes its lookup then.
+        """
+        remembered = self._recent.get(question)
+        if remembered is None:
+            return None
+        value, held = remembered
+        left = self._left(question.cache, held)
+        return None if left is None else Recalled(value, Lookup(question.cache, Outcome.HIT, left))
+
+    def note(self, lookup: Lookup) -> None:
+        """Count what came of a question, and tell it of the request."""
+        self._metrics.count(lookup)
+        noted = lookups.get()
+        if noted is not None:
+            noted.append(lookup)
 
     async def uncached(
         self, cache: CacheName, make: Callable[[], Awaitable[Made[T]]], reason: Bypass = Bypass.UNCACHED
     ) -> T:
         """A new answer that is not kept."""
         made = await make()
-        self._note(Lookup(cache, Outcome.BYPASS, bypass=reason))
+        self.note(Lookup(cache, Outcome.BYPASS, bypass=reason))
         return made.value
 
     async def _flown(
@@ -132,16 +157,27 @@ class AnswerCache:
     def _read(self, question: Question, form: TypeAdapter[T], held: Held | None) -> tuple[T, Lookup] | None:
         if held is None:
             return None
+        left = self._left(question.cache, held)
+        if left is None:
+            return None
+        try:
+            value = form.validate_json(held.body)
+        except ValidationError:
+            return None
+        self._remember(question, value, held)
+        return value, Lookup(question.cache, Outcome.HIT, left)
+
+    def _left(self, cache: CacheName, held: Held) -> int | None:
+        """For how many seconds a kept answer still holds; None if it is to be made anew."""
         left = held.until - self._clock.now().timestamp()
         # As long as several may ask, each makes it anew ahead of its end with a probability that grows towards it, so
         # that they do not all find it gone (Vattani, Chierichetti and Lowenstein, PVLDB 8(8), 2015).
         early = -held.cost_seconds * EARLINESS * log(1.0 - self._draw())
-        if not early < left <= self._lifetime(question.cache):
-            return None
-        try:
-            return form.validate_json(held.body), Lookup(question.cache, Outcome.HIT, int(left))
-        except ValidationError:
-            return None
+        return int(left) if early < left <= self._lifetime(cache) else None
+
+    def _remember(self, question: Question, value: Any, held: Held) -> None:
+        if question.subject is not None and question.cache is CacheName.RECOMMENDATIONS:
+            self._recent.put(question, (value, replace(held, body=b"")))
 
     async def _keep(
         self, question: Question, sealer: FieldSealer, form: TypeAdapter[T], made: Made[T], cost_seconds: float
@@ -153,11 +189,12 @@ class AnswerCache:
         lookup = Lookup(question.cache, Outcome.MISS)
         if left <= 0:
             return lookup
-        sealed = seal(sealer, question, Held(form.dump_json(made.value), until.timestamp(), cost_seconds))
+        held = Held(form.dump_json(made.value), until.timestamp(), cost_seconds)
         try:
-            await self._store.put(question, sealed, ceil(left))
+            await self._store.put(question, seal(sealer, question, held), ceil(left))
         except Unavailable:
             return lookup
+        self._remember(question, made.value, held)
         return replace(lookup, ttl_seconds=int(left), stored=True)
 
     async def _sealer(self, question: Question) -> FieldSealer:
@@ -176,9 +213,3 @@ class AnswerCache:
         if not flight.cancelled():
             # Every waiter may have gone; without this the loop would report a failure as never seen.
             flight.exception()
-
-    def _note(self, lookup: Lookup) -> None:
-        self._metrics.count(lookup)
-        noted = lookups.get()
-        if noted is not None:
-            noted.append(lookup)

@@ -15,6 +15,7 @@ from domain.behavior.service import Appended, BehaviorStore, Report
 from domain.disclosure import FEWEST_PEOPLE
 from domain.ids import SubjectId, TenantId
 from domain.measurement.model import scaled_rating
+from domain.privacy.model import Subject
 
 
 class OutcomeMetrics:
@@ -79,8 +80,8 @@ Exposed = TypeVar("Exposed", bound=Placed, contravariant=True)
 class Exposures(Protocol[Exposed]):
     """Where what was served is noted."""
 
-    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposed) -> None:
-        """Keep what was served."""
+    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposed, seen: Subject | None = None) -> bool:
+        """Keep what was served, and say whether it was."""
         ...
 
 
@@ -92,10 +93,12 @@ class CountedExposures(Generic[Exposed]):
         self._metrics = metrics
         self._crowd = Crowd()
 
-    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposed) -> None:
-        """Keep what was served."""
-        await self._store.note(tenant, subject, exposure)
-        self._crowd.add(subject, [(self._metrics.shown, len(exposure.items))])
+    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposed, seen: Subject | None = None) -> bool:
+        """Keep what was served, and say whether it was."""
+        noted = await self._store.note(tenant, subject, exposure, seen)
+        if noted:
+            self._crowd.add(subject, [(self._metrics.shown, len(exposure.items))])
+        return noted
 
 
 class CountedLog:

@@ -21,9 +21,11 @@ from domain.privacy.data_keys import DataKeys
 from domain.privacy.lru import LruCache
 from domain.privacy.model import Subject, valid_user_id
 from domain.privacy.receipts import ConsentReceipt, StartingPoint
+from domain.recent import Recent
 from domain.together import Together
 
 DEFAULT_CAPACITY = 50_000
+SEEN_CAPACITY = 10_000
 CHUNK = 1000
 
 _TABLE, _COLUMN = "subjects", "external_id_sealed"
@@ -55,7 +57,7 @@ class DirectoryStore(Protocol):
     """The tables behind the directory."""
 
     async def look_up(self, tenant: TenantId, hashes: Sequence[bytes], known: Mapping[bytes, SubjectId]) -> Lookup:
-        """Find people by identity hash in one transaction; the ids in `known` are not looked up again."""
+        """Find people by identity hash in one round trip; the ids in `known` are not looked up again."""
         ...
 
     async def claim(self, tenant: TenantId, candidates: Mapping[bytes, SubjectId]) -> dict[bytes, SubjectId]:
@@ -110,6 +112,7 @@ class SubjectDirectory:
         self._beginning = beginning
         self._known: LruCache[bytes, SubjectId] = LruCache(capacity)
         self._looks = Together(self._look_up_each, limit=CHUNK)
+        self._seen: Recent[bytes, Subject] = Recent(SEEN_CAPACITY)
 
     def identity_hash(self, tenant: TenantId, user_id: UserId) -> bytes:
         """HMAC-SHA256 of tenant and external id: 32 bytes.
@@ -130,7 +133,21 @@ class SubjectDirectory:
 
         Those who are looked for at the same moment are found in one transaction, which begins after all were asked for.
         """
-        return await self._looks.ask(tenant, self.identity_hash(tenant, user_id))
+        digest = self.identity_hash(tenant, user_id)
+        subject = await self._looks.ask(tenant, digest)
+        if subject is None:
+            self._seen.drop(digest)
+        else:
+            self._seen.put(digest, subject)
+        return subject
+
+    def seen(self, tenant: TenantId, user_id: UserId) -> Subject | None:
+        """The person as they were when they were resolved last, within a minute; None if they were not.
+
+        It says nothing of what holds now: whatever rests on it must be checked against the tables. Raises
+        `ValidationFailed`.
+        """
+        return self._seen.get(self.identity_hash(tenant, user_id))
 
     async def resolve_many(self, tenant: TenantId, user_ids: Iterable[UserId]) -> dict[UserId, Subject]:
         """The people among `user_ids` of whom something is kept, by external id. Raises `ValidationFailed`."""
@@ -188,7 +205,9 @@ class SubjectDirectory:
 
     def forget(self, tenant: TenantId, user_id: UserId) -> None:
         """Drop what is remembered of a person's place in the directory."""
-        self._known.drop(self.identity_hash(tenant, user_id))
+        digest = self.identity_hash(tenant, user_id)
+        self._known.drop(digest)
+        self._seen.drop(digest)
 
     async def _look_up_each(self, tenant: TenantId, hashes: Sequence[bytes]) -> list[Subject | None]:
         found = await self._look_up(tenant, list(dict.fromkeys(hashes)))

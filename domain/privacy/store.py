@@ -23,24 +23,9 @@ _FIND_IDS = """
     SELECT identity_hash, subject_id FROM subject_identities WHERE tenant_id = $1 AND identity_hash = ANY($2::bytea[])
 """
 
-# One index scan per person on (subject_id, ...) answers with their latest word on each purpose.
-_FIND_SUBJECTS = """
-    SELECT s.subject_id, s.privacy_level, s.collects, s.trains, s.gpc, s.version, s.unannounced,
-           said.granted, said.withdrawn, said.last_recorded_at
-    FROM subjects s
-    CROSS JOIN LATERAL (
-        SELECT array_agg(latest.purpose) FILTER (WHERE latest.granted) AS granted,
-               array_agg(latest.purpose) FILTER (WHERE NOT latest.granted) AS withdrawn,
-               max(latest.recorded_at) AS last_recorded_at
-        FROM (
-            SELECT DISTINCT ON (c.purpose) c.purpose, c.granted, c.recorded_at
-            FROM consents c
-            WHERE c.subject_id = s.subject_id
-            ORDER BY c.purpose, c.recorded_at DESC
-        ) latest
-    ) said
-    WHERE s.tenant_id = $1 AND s.subject_id = ANY($2::uuid[]) AND s.erased_at IS NULL
-"""
+_FIND_PEOPLE = "SELECT * FROM find_people($1, $2, $3)"
+
+_FIND_SUBJECTS = "SELECT * FROM standing_of($1, $2::uuid[])"
 
 # Hashes are sorted by the caller: two imports that claim the same people wait for each other instead of deadlocking.
 _CLAIM_IDS = """
@@ -92,16 +77,11 @@ class PostgresDirectory:
         self._database = database
 
     async def look_up(self, tenant: TenantId, hashes: Sequence[bytes], known: Mapping[bytes, SubjectId]) -> Lookup:
-        """Find people by identity hash in one transaction; the ids in `known` are not looked up again."""
-        ids = dict(known)
+        """Find people by identity hash in one round trip; the ids in `known` are not looked up again."""
         unknown = [digest for digest in hashes if digest not in known]
-        async with self._database.transaction(tenant, known.values()) as tx:
-            if unknown:
-                rows = await tx.rows(_FIND_IDS, tenant, unknown)
-                ids |= {bytes(row["identity_hash"]): SubjectId(row["subject_id"]) for row in rows}
-                await tx.see(tenant, ids.values())
-            subjects = await _subjects(tx, tenant, list(ids.values())) if ids else {}
-        return Lookup(ids, {subject: standing.subject for subject, standing in subjects.items()})
+        rows = await self._database.call(_FIND_PEOPLE, tenant, unknown, list(known.values()))
+        led = {bytes(row["identity_hash"]): SubjectId(row["subject_id"]) for row in rows if row["identity_hash"]}
+        return Lookup({**known, **led}, {SubjectId(row["subject_id"]): _standing(tenant, row).subject for row in rows})
 
     async def claim(self, tenant: TenantId, candidates: Mapping[bytes, SubjectId]) -> dict[bytes, SubjectId]:
         """Give each hash its candidate id unless it has one, and answer with the ids they now have."""

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from domain.caching.model import CacheName, Made, Question, digest, stamp_of
+from domain.caching.model import CacheName, Made, Question, Recalled, digest, stamp_of
 from domain.caching.service import AnswerCache
 from domain.ids import ItemId
 from domain.recommendations.circumstances import Fit
@@ -91,6 +91,24 @@ class Drafting:
             return await self._cache.uncached(CacheName.RECOMMENDATIONS, made)
         question = self._question(asker, prepared, request, fitting, now, tuning)
         return await self._cache.answer(question, _KEPT, made)
+
+    def recalled(
+        self,
+        asker: Asker,
+        prepared: Prepared,
+        request: RecommendationRequest,
+        fitting: Fitting | None,
+        now: datetime,
+        tuning: Tuning = USUAL,
+    ) -> Recalled | None:
+        """The page as this process had it a moment ago for a person as `asker` tells them, with what came of its
+        question; None if it had none.
+        """
+        return self._cache.recalled(self._question(asker, prepared, request, fitting, now, tuning))
+
+    def shown(self, recalled: Recalled) -> None:
+        """Tell that a recalled page was found to hold, and is shown."""
+        self._cache.note(recalled.lookup)
 
     async def _made(
         self,

@@ -74,6 +74,9 @@ class Directory(Protocol):
     async def resolve(self, tenant: TenantId, user_id: UserId) -> Subject | None:
         """The person, or None."""
 
+    def seen(self, tenant: TenantId, user_id: UserId) -> Subject | None:
+        """The person as they were when they were resolved last; None if that is too long ago."""
+
 
 class Tastes(Protocol):
     """Who knows what people said about themselves."""
@@ -113,7 +116,19 @@ class Readers:
             ValidationFailed: `user_id` cannot be a user id.
             Unavailable: Postgres cannot be reached.
         """
-        person = await self._directory.resolve(tenant, user_id)
+        return self._asker(await self._directory.resolve(tenant, user_id), personalized=personalized)
+
+    def recalled(self, tenant: TenantId, user_id: UserId) -> Asker | None:
+        """Who asks as they were a moment ago, if their behaviour could be used then; to be checked before it is told.
+
+        Raises:
+            ValidationFailed: `user_id` cannot be a user id.
+        """
+        person = self._directory.seen(tenant, user_id)
+        asker = None if person is None else self._asker(person, personalized=True)
+        return None if asker is None or asker.subject is None else asker
+
+    def _asker(self, person: Subject | None, *, personalized: bool) -> Asker:
         version, limited = (0 if person is None else person.version), not self._ml_enabled
         if person is None or not personalized:
             return Asker(version=version, limited=limited)

@@ -4,6 +4,7 @@ Whoever has not agreed to it, or asks not to be personalised, gets the answer th
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -28,15 +29,15 @@ from domain.recommendations.page import (
     WordedReason,
 )
 from domain.recommendations.reader import Asker, Readers, local_moment
-from domain.recommendations.tuning import tuning_of
+from domain.recommendations.tuning import Tuning, tuning_of
 from domain.recommendations.wording import sentence
 
 
 class ExposureStore(Protocol):
     """Where what was served is noted."""
 
-    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure) -> None:
-        """Keep what was served to a person who agrees to it."""
+    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure, seen: Subject | None = None) -> bool:
+        """Keep what was served to a person who agrees to it, and is still as they were `seen`; whether it was kept."""
         ...
 
 
@@ -104,20 +105,63 @@ class RecommendationService:
             ValidationFailed: `user_id` cannot be a user id.
             Unavailable: Postgres cannot be reached.
         """
+        if request.personalized and withheld is None and not request.after.digests:
+            recalled = await self._recalled(tenant, user_id, request, fitting)
+            if recalled is not None:
+                return recalled
         asker = await self._readers.asker(tenant, user_id, personalized=request.personalized)
+        around = await self._around(tenant, user_id, asker)
+        draft = await self._drafting.draft(asker, around.prepared, request, fitting, around.now, around.tuning)
+        served, exposure = self._drawn(asker, around, request, draft)
+        if asker.subject is not None and not (withheld and withheld(served)):
+            await self._store.note(tenant, asker.subject.subject_id, exposure)
+            await self._experiments.shown(asker.subject, around.steering)
+        return served
+
+    async def _recalled(
+        self, tenant: TenantId, user_id: UserId, request: RecommendationRequest, fitting: Fitting | None
+    ) -> RecommendationList | None:
+        """The page from the memory of this process, if the person still is who it was made for.
+
+        Noting it checks that: nothing is noted, and nothing shown, of somebody who is different by now.
+        """
+        asker = self._readers.recalled(tenant, user_id)
+        if asker is None or asker.subject is None:
+            return None
+        around = await self._around(tenant, user_id, asker)
+        recalled = self._drafting.recalled(asker, around.prepared, request, fitting, around.now, around.tuning)
+        if recalled is None:
+            return None
+        served, exposure = self._drawn(asker, around, request, recalled.value)
+        if not await self._store.note(tenant, asker.subject.subject_id, exposure, asker.subject):
+            return None
+        self._drafting.shown(recalled)
+        await self._experiments.shown(asker.subject, around.steering)
+        return served
+
+    async def _around(self, tenant: TenantId, user_id: UserId, asker: Asker) -> "_Around":
         steering = await self._experiments.steering(user_id, asker.subject, Area.RECOMMENDATIONS)
         tuning = tuning_of(steering.get)
-        prepared = await self._grounds.of(tenant, tuning)
-        now, recommendation_id = self._clock.now(), uuid4()
-        draft = await self._drafting.draft(asker, prepared, request, fitting, now, tuning)
-        chance = self._drafting.chance(asker, recommendation_id, tuning)
+        return _Around(steering, tuning, await self._grounds.of(tenant, tuning), self._clock.now())
+
+    def _drawn(
+        self, asker: Asker, around: "_Around", request: RecommendationRequest, draft: Draft
+    ) -> tuple[RecommendationList, Exposure]:
+        recommendation_id = uuid4()
+        chance = self._drafting.chance(asker, recommendation_id, around.tuning)
         found = draft.page(chance)
-        served = _served(request, asker, prepared, draft, found, recommendation_id, policy_of(chance))
-        if asker.subject is not None and not (withheld and withheld(served)):
-            exposure = _exposure(served, request, found[: request.first], now)
-            await self._store.note(tenant, asker.subject.subject_id, exposure)
-            await self._experiments.shown(asker.subject, steering)
-        return served
+        served = _served(request, asker, around.prepared, draft, found, recommendation_id, policy_of(chance))
+        return served, _exposure(served, request, found[: request.first], around.now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What one list is made from beside the person."""
+
+    steering: Steering
+    tuning: Tuning
+    prepared: Prepared
+    now: datetime
 
 
 def _served(

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from domain.ids import ItemId, SubjectId, TenantId
+from domain.privacy.model import Subject
 from domain.recommendations.page import Exposure, PastAction
 from domain.recommendations.segmentation import Membership
 from domain.storage.postgres import Database
@@ -13,34 +15,8 @@ from domain.together import Together
 
 NOTED_TOGETHER: Final = 64
 
-# Beyond the latest rows only the items count, and what was said of them: what has been seen or sent away stays away
-# however much has happened since.
-_HISTORY = """
-    WITH latest AS MATERIALIZED (
-        SELECT item_id, type, occurred_at, value FROM user_behavior_events
-        WHERE tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL AND quarantined_at IS NULL
-        ORDER BY occurred_at DESC, event_id
-        LIMIT $3)
-    SELECT item_id, type, occurred_at, value, true AS recent FROM latest
-    UNION ALL
-    SELECT * FROM (
-        SELECT item_id, type, max(occurred_at) AS occurred_at, (array_agg(value ORDER BY occurred_at DESC))[1] AS value,
-            false AS recent
-        FROM user_behavior_events
-        WHERE (SELECT count(*) FROM latest) = $3 AND tenant_id = $1 AND subject_id = $2 AND item_id IS NOT NULL
-            AND quarantined_at IS NULL
-            AND occurred_at <= (SELECT min(occurred_at) FROM latest)
-        GROUP BY item_id, type
-        ORDER BY max(occurred_at) DESC, item_id) AS older"""
-
-# Guarded by the person's consent at this moment, which may have been withdrawn since the list was computed.
-_NOTE = """
-    INSERT INTO recommendations
-        (tenant_id, subject_id, recommendation_id, kind, surface, model_version, policy_version,
-         item_ids, scores, propensities, served_at, device, purpose, local_hour, weekday)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
-    FROM subjects WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL
-    FOR KEY SHARE"""
+_HISTORY = "SELECT * FROM past_of($1, $2, $3)"
+_NOTE = "SELECT note_lists($1, $2)"
 
 
 class PostgresRecommendationStore:
@@ -52,47 +28,67 @@ class PostgresRecommendationStore:
 
     async def history(self, tenant: TenantId, subject: SubjectId, limit: int) -> list[PastAction]:
         """What a person did with catalogue items, latest first."""
-        async with self._database.transaction(tenant, (subject,)) as tx:
-            rows = await tx.rows(_HISTORY, tenant, subject, limit)
+        rows = await self._database.call(_HISTORY, tenant, subject, limit)
         return [
             PastAction(ItemId(row["item_id"]), row["type"], row["occurred_at"], row["value"], row["recent"])
             for row in rows
         ]
 
-    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure) -> None:
+    async def note(self, tenant: TenantId, subject: SubjectId, exposure: Exposure, seen: Subject | None = None) -> bool:
         """Keep what was served to a person who agrees to it; returns once that has committed.
 
-        Lists that are served at the same moment are noted in one transaction. An exposure is no promise to anybody, so
-        its commit does not wait for the disk.
+        Lists that are served at the same moment are noted together. An exposure is no promise to anybody, so its commit
+        does not wait for the disk.
+
+        Args:
+            tenant: whose list.
+            subject: who saw it.
+            exposure: the list.
+            seen: whom it was made for; it is kept only if that is still what a reading of them would find, consent and
+                versions alike.
+
+        Returns:
+            Whether it was kept.
         """
-        await self._notes.ask(tenant, (subject, exposure))
+        return await self._notes.ask(tenant, _row(subject, exposure, seen))
 
-    async def _note(self, tenant: TenantId, served: Sequence[tuple[SubjectId, Exposure]]) -> list[None]:
-        # In the order of people, as everybody locks them who locks several: each row holds its person until the commit.
-        ordered = sorted(served, key=itemgetter(0))
-        async with self._database.transaction(tenant, {subject for subject, _ in ordered}, durable=False) as tx:
-            await tx.execute_for_each(_NOTE, [_row(tenant, subject, exposure) for subject, exposure in ordered])
-        return [None] * len(served)
+    async def _note(self, tenant: TenantId, lists: Sequence[Mapping[str, Any]]) -> list[bool]:
+        rows = await self._database.call(_NOTE, tenant, orjson.dumps(lists, default=str).decode())
+        noted = {row[0] for row in rows}
+        return [served["recommendation_id"] in noted for served in lists]
 
 
-def _row(tenant: TenantId, subject: SubjectId, exposure: Exposure) -> tuple[object, ...]:
-    return (
-        tenant,
-        subject,
-        exposure.recommendation_id,
-        None if exposure.kind is None else exposure.kind.value,
-        exposure.surface,
-        exposure.model_version,
-        exposure.policy_version,
-        [item.item_id for item in exposure.items],
-        [item.score for item in exposure.items],
-        [item.propensity for item in exposure.items],
-        exposure.served_at,
-        exposure.device,
-        exposure.purpose,
-        exposure.local_hour,
-        exposure.weekday,
-    )
+def _row(subject: SubjectId, exposure: Exposure, seen: Subject | None) -> dict[str, Any]:
+    return {
+        "subject_id": subject,
+        "recommendation_id": exposure.recommendation_id,
+        "kind": exposure.kind,
+        "surface": exposure.surface,
+        "model_version": exposure.model_version,
+        "policy_version": exposure.policy_version,
+        "item_ids": [item.item_id for item in exposure.items],
+        "scores": [item.score for item in exposure.items],
+        "propensities": [item.propensity for item in exposure.items],
+        "served_at": exposure.served_at,
+        "device": exposure.device,
+        "purpose": exposure.purpose,
+        "local_hour": exposure.local_hour,
+        "weekday": exposure.weekday,
+        "seen": None if seen is None else _standing(seen),
+    }
+
+
+def _standing(seen: Subject) -> dict[str, Any]:
+    return {
+        "privacy_level": seen.privacy_level,
+        "collects": seen.collects,
+        "trains": seen.trains,
+        "gpc": seen.gpc,
+        "version": seen.version,
+        "unannounced": seen.unannounced,
+        "granted": list(seen.consents.granted),
+        "withdrawn": list(seen.consents.withdrawn),
+    }
 
 
 _HISTORIES = """

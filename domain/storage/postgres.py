@@ -1,7 +1,7 @@
 """Postgres as each role sees it: a pool, and transactions that carry the tenant and subjects they are about.
 
 Row-level security hides every row about a person unless its subject is named in the transaction. Naming them costs no
-round trip of its own: the settings travel with `BEGIN`.
+round trip of its own: the settings travel with `BEGIN`, or are made by a function that looks at the rows after them.
 """
 
 import asyncio
@@ -119,6 +119,15 @@ class Database:
                     await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
+
+    async def call(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """The rows of one statement that is its own transaction, in one round trip.
+
+        For functions of the database that name themselves the people whose rows they are about.
+        """
+        _note(sql)
+        async with self._connection() as connection:
+            return list(await connection.fetch(sql, *arguments))
 
     @asynccontextmanager
     async def dispatch(self) -> AsyncIterator[Transaction]:

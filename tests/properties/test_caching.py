@@ -58,16 +58,34 @@ class World:
         self.version = 0
         self.store, self.clock = Store(), FixedClock(datetime(2026, 3, 10, 12, tzinfo=UTC))
         self.made = 0
+        self.seen = [0] * PROCESSES
         shared = FieldSealer(b"shared", os.urandom(32))
         self.caches = [
             AnswerCache(self.store, Keys(), shared, self.clock, CacheMetrics(CollectorRegistry()), ttl_seconds=60)
             for _ in range(PROCESSES)
         ]
 
+    async def recall(self, process: int, asked: int, slowness: int, own: SubjectId | None) -> None:
+        """Read as a list does: from memory for the version seen last, shown if a later look finds it again."""
+        committed = self.version
+        recalled = self.caches[process].recalled(self.question(asked, own, self.seen[process]))
+        if recalled is None:
+            return await self.read(process, asked, slowness, own)
+        for _ in range(slowness):
+            await asyncio.sleep(0)
+        if self.version != self.seen[process]:
+            return await self.read(process, asked, slowness, own)
+        assert recalled.value >= committed
+        return None
+
+    def question(self, asked: int, own: SubjectId | None, version: int) -> Question:
+        return Question(CacheName.RECOMMENDATIONS, TENANT, own, bytes([asked, own is None]), digest(version))
+
     async def read(self, process: int, asked: int, slowness: int, own: SubjectId | None) -> None:
         """Read as a service does: the version first, then the answer that is kept for it or made."""
         committed = self.version
-        question = Question(CacheName.RECOMMENDATIONS, TENANT, own, bytes([asked, own is None]), digest(self.version))
+        self.seen[process] = committed
+        question = self.question(asked, own, committed)
 
         async def make() -> Made[int]:
             self.made += 1
@@ -85,7 +103,7 @@ class World:
 STEPS = st.one_of(
     st.tuples(st.just("commit"), st.none()),
     st.tuples(
-        st.just("read"),
+        st.sampled_from(["read", "recall"]),
         st.tuples(
             st.integers(0, PROCESSES - 1),
             st.integers(0, QUESTIONS - 1),
@@ -112,9 +130,10 @@ async def moved(steps: list[tuple[str, object]]) -> None:
         match name:
             case "commit":
                 world.version += 1
-            case "read":
+            case "read" | "recall":
                 assert isinstance(argument, tuple)
-                readers.append(asyncio.create_task(world.read(*argument)))
+                reading = world.read if name == "read" else world.recall
+                readers.append(asyncio.create_task(reading(*argument)))
             case "run":
                 assert isinstance(argument, int)
                 for _ in range(argument):
