@@ -6,13 +6,14 @@ above 0 and what was logged can be weighed afterwards.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import fsum, sqrt
 from typing import Final
 
 from domain.errors import ValidationFailed
 from domain.experiments.bandits import ucb1, ucb1_normal, with_floor
 from domain.experiments.bayesian import beta_posterior, normal_posterior, probability_best
-from domain.experiments.moments import ROUNDING
+from domain.experiments.moments import ROUNDING, Sum
 
 LEAST_EXPOSURES: Final = 100
 """Units that every arm has had before the split follows what they did."""
@@ -32,8 +33,8 @@ class ArmOutcome:
     """
 
     exposures: int
-    total: float
-    squares: float
+    total: Sum
+    squares: Sum
 
     def __post_init__(self) -> None:
         if self.exposures < 0 or self.squares < 0.0:
@@ -78,16 +79,20 @@ def reallocate(
 
 def _best_chances(arms: Sequence[ArmOutcome], *, rate: bool) -> list[float]:
     if rate:
-        chances = probability_best([beta_posterior(1.0 + arm.total, 1.0 + arm.exposures - arm.total) for arm in arms])
+        chances = probability_best([beta_posterior(*_beta(arm)) for arm in arms])
     else:
         errors = [sqrt(_variance(arm, arms) / arm.exposures) for arm in arms]
-        means = [arm.total / arm.exposures for arm in arms]
+        means = [float(arm.total / arm.exposures) for arm in arms]
         chances = probability_best([normal_posterior(*posterior) for posterior in zip(means, errors, strict=True)])
     return [chance / fsum(chances) for chance in chances]
 
 
+def _beta(arm: ArmOutcome) -> tuple[float, float]:
+    return 1.0 + float(arm.total), 1.0 + float(arm.exposures - arm.total)
+
+
 def _highest(arms: Sequence[ArmOutcome], *, rate: bool) -> list[float]:
-    counts, totals = [arm.exposures for arm in arms], [arm.total for arm in arms]
+    counts, totals = [arm.exposures for arm in arms], [float(arm.total) for arm in arms]
     index = ucb1(counts, totals) if rate else ucb1_normal(counts, totals, [_variance(arm, arms) for arm in arms])
     chosen = [one == max(index) for one in index]
     return [one / sum(chosen) for one in chosen]
@@ -112,6 +117,13 @@ def _spread(arms: Sequence[ArmOutcome]) -> float:
 
 def _squared_deviations(arms: Sequence[ArmOutcome]) -> float:
     units = sum(arm.exposures for arm in arms)
-    squares, total = fsum(arm.squares for arm in arms), fsum(arm.total for arm in arms)
-    apart = squares - total**2 / units
-    return apart if apart > ROUNDING * squares else 0.0
+    squares, total = _sum([arm.squares for arm in arms]), _sum([arm.total for arm in arms])
+    apart = squares - total * total / units
+    # Sums that were rounded leave something over where nothing varies.
+    least = 0.0 if isinstance(apart, Fraction) else ROUNDING * float(squares)
+    return float(apart) if apart > least else 0.0
+
+
+def _sum(sums: Sequence[Sum]) -> Sum:
+    exact = [one for one in sums if isinstance(one, Fraction)]
+    return sum(exact, Fraction()) if len(exact) == len(sums) else fsum(sums)

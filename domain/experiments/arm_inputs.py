@@ -1,6 +1,7 @@
 """Arms as analysts write them down: sums, sums of products, or the values of each unit."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Annotated, Final
 
 import numpy as np
@@ -61,8 +62,15 @@ def _arm_of_units(raw: Mapping[str, list[float]], name: str) -> Arm:
     if not raw or len({len(values) for values in raw.values()}) > 1:
         raise ValidationFailed("the values of an arm are as many for each name", field=f"raw.{name}")
     units = {value: np.asarray(values, dtype=np.float64) for value, values in raw.items()}
-    moments = {value: Moments(len(x), float(x.sum()), float(x @ x)) for value, x in units.items()}
-    return Arm(moments, {f"{a}*{b}": float(units[a] @ units[b]) for a in units for b in units if a < b})
+    sums = {value: Fraction(float(x.sum())) for value, x in units.items()}
+    apart = {value: x - x.mean() for value, x in units.items()}
+
+    def product(one: str, other: str) -> Fraction:
+        """The sum of products, from what is left of it about the means, which a float holds."""
+        return Fraction(float(apart[one] @ apart[other])) + sums[one] * sums[other] / len(units[one])
+
+    moments = {value: Moments(len(x), sums[value], product(value, value)) for value, x in units.items()}
+    return Arm(moments, {f"{a}*{b}": product(a, b) for a in units for b in units if a < b})
 
 
 def _check_agreement(arm: Arm, of_units: Arm, name: str) -> None:
@@ -73,4 +81,4 @@ def _check_agreement(arm: Arm, of_units: Arm, name: str) -> None:
 
 
 def _numbers(moments: Moments) -> list[float]:
-    return [moments.n, moments.sum, moments.sum_squares]
+    return [moments.n, float(moments.sum), float(moments.sum_squares)]

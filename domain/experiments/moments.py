@@ -1,9 +1,18 @@
-"""Sufficient statistics of one arm: counts, sums, and sums of squares and of products."""
+"""Sufficient statistics of one arm: counts, sums, and sums of squares and of products.
+
+Sums may be exact (`Fraction`), and then variances are: far from 0 a sum of squares has so many digits that a float
+drops those by which values differ.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
 
 from domain.errors import ValidationFailed
+
+Sum: TypeAlias = float | Fraction
+"""A sum, rounded or exact."""
 
 LEAST_UNITS = 2
 ROUNDING = 1e-9
@@ -20,24 +29,24 @@ class Moments:
     """
 
     n: int
-    sum: float
-    sum_squares: float
+    sum: Sum
+    sum_squares: Sum
 
     def __post_init__(self) -> None:
         if self.n < LEAST_UNITS:
             raise ValidationFailed(f"an arm needs at least {LEAST_UNITS} units", field="n")
-        if self.sum_squares * self.n < self.sum**2 * (1.0 - ROUNDING):
+        if float(self.sum_squares) * self.n < float(self.sum) ** 2 * (1.0 - ROUNDING):
             raise ValidationFailed("the sum of squares is less than these values can have", field="sum_squares")
 
     @property
     def mean(self) -> float:
         """Of the values."""
-        return self.sum / self.n
+        return float(self.sum / self.n)
 
     @property
     def variance(self) -> float:
         """Of the values, with n - 1."""
-        return max(self.sum_squares - self.sum**2 / self.n, 0.0) / (self.n - 1)
+        return max(float(self.sum_squares - self.sum * self.sum / self.n), 0.0) / (self.n - 1)
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.n + other.n, self.sum + other.sum, self.sum_squares + other.sum_squares)
@@ -53,7 +62,7 @@ class Arm:
     """
 
     values: Mapping[str, Moments]
-    cross: Mapping[str, float]
+    cross: Mapping[str, Sum]
 
     @property
     def n(self) -> int:
@@ -72,7 +81,7 @@ class Arm:
         product = self.cross.get(f"{one}*{other}", self.cross.get(f"{other}*{one}"))
         if product is None:
             raise ValidationFailed(f"the sum of products {one}*{other} is missing", field=f"cross.{one}*{other}")
-        return (product - first.sum * second.sum / first.n) / (first.n - 1)
+        return float(product - first.sum * second.sum / first.n) / (first.n - 1)
 
     def __add__(self, other: "Arm") -> "Arm":
         values = {name: self.values[name] + other.values[name] for name in self.values if name in other.values}

@@ -7,6 +7,7 @@ under one policy.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from domain.experiments.metrics import MILLIONTHS, Metric, MetricKind
@@ -97,11 +98,16 @@ def merged(cells: Sequence[Cell], metrics: int) -> Cell | None:
 
 
 def arm_of(cell: Cell, place: int) -> Arm:
-    """One metric of a cell as the engine takes it. Raises `ValidationFailed` for fewer than two units."""
-    part = dict(zip(SUMS, cell.sums[len(SUMS) * place : len(SUMS) * (place + 1)], strict=True))
-    values = {name: Moments(cell.units, part[name] / MILLIONTHS, part[name * 2] / MILLIONTHS**2) for name in NUMBERS}
-    cross = {f"{name[0]}*{name[1]}": part[name] / MILLIONTHS**2 for name in SUMS if len(set(name)) == 2}
-    return Arm(values, cross)
+    """One metric of a cell as the engine takes it, exact. Raises `ValidationFailed` for fewer than two units."""
+    part = exact_sums(cell, place)
+    values = {name: Moments(cell.units, part[name], part[name * 2]) for name in NUMBERS}
+    return Arm(values, {f"{name[0]}*{name[1]}": part[name] for name in SUMS if len(set(name)) == 2})
+
+
+def exact_sums(cell: Cell, place: int) -> dict[str, Fraction]:
+    """The sums of one metric of a cell in the metric's own unit, by their names."""
+    part = zip(SUMS, cell.sums[len(SUMS) * place : len(SUMS) * (place + 1)], strict=True)
+    return {name: Fraction(total, MILLIONTHS ** len(name)) for name, total in part}
 
 
 def _product(numbers: Mapping[str, int], name: str) -> int:

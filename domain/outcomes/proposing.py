@@ -7,16 +7,16 @@ Sources: Dudik, Langford, Li (ICML 2011); Swaminathan, Joachims (NeurIPS 2015).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import fsum, sqrt
 
 from domain.errors import ValidationFailed
 from domain.experiments.bucketing import SUM_TOLERANCE
 from domain.experiments.effects import Interval
 from domain.experiments.later import special
-from domain.experiments.metrics import MILLIONTHS
 from domain.experiments.off_policy import LEAST_EFFECTIVE
 from domain.experiments.plan import normalized
-from domain.outcomes.cells import SUMS, Cell
+from domain.outcomes.cells import Cell, exact_sums
 from domain.outcomes.inputs import Inputs
 
 
@@ -49,8 +49,8 @@ class _Part:
 
     variation: int
     units: int
-    total: float
-    squares: float
+    total: Fraction
+    squares: Fraction
     weight: float
 
 
@@ -91,24 +91,22 @@ def _part(inputs: Inputs, cell: Cell, split: Sequence[float]) -> _Part:
     chance = chances[variation] / fsum(chances)
     if chance <= 0.0:
         raise ValidationFailed("people were shown a variation without a share: their propensity is not known")
-    total, squares = (cell.sums[SUMS.index(name)] for name in ("y", "yy"))
-    earned = total / MILLIONTHS, squares / MILLIONTHS**2
-    return _Part(variation, cell.units, *earned, split[variation] / chance)
+    sums = exact_sums(cell, 0)
+    return _Part(variation, cell.units, sums["y"], sums["yy"], split[variation] / chance)
 
 
 def _mean(parts: Sequence[_Part]) -> float:
     units = sum(part.units for part in parts)
-    return fsum(part.total for part in parts) / units if units else 0.0
+    return float(sum(part.total for part in parts) / units) if units else 0.0
 
 
 def _weighed(
     parts: Sequence[_Part], units: int, model: Sequence[float], base: float, inputs: Inputs
 ) -> tuple[float, Interval]:
     """`base` plus the mean of w / p times what is beyond the model, with its interval."""
-    first = fsum(p.weight * (p.total - p.units * model[p.variation]) for p in parts) / units
-    second = fsum(
-        p.weight**2 * (p.squares - 2 * model[p.variation] * p.total + p.units * model[p.variation] ** 2) for p in parts
-    )
-    se = sqrt(max(second / units - first**2, 0.0) / max(units - 1, 1))
+    said = [(Fraction(p.weight), p, Fraction(model[p.variation])) for p in parts]
+    mean = sum((weight * (p.total - p.units * m) for weight, p, m in said), Fraction()) / units
+    squares = sum((weight**2 * (p.squares - 2 * m * p.total + p.units * m**2) for weight, p, m in said), Fraction())
+    first, se = float(mean), sqrt(max(float(squares / units - mean**2), 0.0) / max(units - 1, 1))
     half = float(special.ndtri(1.0 - inputs.plan.analysis.alpha / 2.0)) * se
     return base + first, Interval(base + first - half, base + first + half)

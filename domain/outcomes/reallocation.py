@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -52,7 +53,7 @@ def _for_all(test: Test, of_arms: Sequence[Sequence[Cell]]) -> _Found | None:
     rate, less = metric.kind is MetricKind.PROPORTION, metric.better == "less"
     fair = _within_splits(of_arms, rate=rate) or arms
     split = reallocate(allocation.policy.value, fair, allocation.floor, rate=rate, less=less)
-    return None if split is None else (split, {}, [[arm.exposures, arm.total, arm.squares] for arm in arms])
+    return None if split is None else (split, {}, [_noted(arm) for arm in arms])
 
 
 def _within_splits(of_arms: Sequence[Sequence[Cell]], *, rate: bool) -> list[ArmOutcome] | None:
@@ -68,10 +69,16 @@ def _outcome(estimate: Estimate, *, rate: bool) -> ArmOutcome:
     """Exposures and sums that give an estimate again; of a rate as many exposures as its error is worth."""
     mean, units = estimate.mean, estimate.n
     if not rate:
-        return ArmOutcome(units, mean * units, estimate.variance * (units - 1) + mean**2 * units)
+        exact = Fraction(mean)
+        return ArmOutcome(units, exact * units, Fraction(estimate.variance) * (units - 1) + exact**2 * units)
     spread, error = mean * (1.0 - mean), estimate.squared_error
     worth = min(units, max(LEAST_EXPOSURES, round(spread / error))) if error > 0.0 else units
     return ArmOutcome(worth, mean * worth, mean * worth)
+
+
+def _noted(arm: ArmOutcome) -> list[float]:
+    """What came of an arm, for the reason of a new split."""
+    return [arm.exposures, float(arm.total), float(arm.squares)]
 
 
 def _by_segment(test: Test, of_arms: Sequence[Sequence[Cell]]) -> _Found | None:
@@ -86,11 +93,10 @@ def _by_segment(test: Test, of_arms: Sequence[Sequence[Cell]]) -> _Found | None:
     for cells in of_arms:
         outcomes = [(feature_of(cell.place.context), earned([cell], 0)) for cell in cells]
         rows = np.array([row for row, _ in outcomes]).reshape(len(outcomes), len(known) + 1)
-        rewards = np.array([outcome.total for _, outcome in outcomes])
+        rewards = np.array([float(outcome.total) for _, outcome in outcomes])
         units = np.array([outcome.exposures for _, outcome in outcomes], dtype=np.int64)
         arms.append(LinearArm.of(rows, rewards, units))
-        total = earned(cells, 0)
-        seen.append([total.exposures, total.total, total.squares])
+        seen.append(_noted(earned(cells, 0)))
     asked = np.array([feature_of(context) for context in (NO_CONTEXT, *known)])
     splits = split_by_context(allocation.policy.value, arms, asked, allocation.floor, less=less)
     if splits is None:

@@ -1,15 +1,16 @@
 """A bandit's arms, by what came of each of its splits: plain means would compare the hours in which arms were shown."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from domain.errors import ValidationFailed
 from domain.experiments.allocation import ArmOutcome
 from domain.experiments.effects import Estimate
-from domain.experiments.metrics import MILLIONTHS, MetricKind
+from domain.experiments.metrics import MetricKind
 from domain.experiments.model import NO_CONTEXT
 from domain.experiments.plan import BANDITS
 from domain.experiments.stratification import over_versions
-from domain.outcomes.cells import SUMS, Cell
+from domain.outcomes.cells import Cell, exact_sums
 from domain.outcomes.inputs import Inputs
 
 
@@ -47,14 +48,13 @@ def _of(cells: Sequence[Cell], split: str, arm: int) -> list[Cell]:
 
 def outcome_of(cell: Cell, place: int) -> ArmOutcome:
     """What the units of a cell earned of a metric."""
-    part = cell.sums[len(SUMS) * place : len(SUMS) * (place + 1)]
-    total, squares = part[SUMS.index("y")], part[SUMS.index("yy")]
-    return ArmOutcome(cell.units, total / MILLIONTHS, squares / MILLIONTHS**2)
+    sums = exact_sums(cell, place)
+    return ArmOutcome(cell.units, sums["y"], sums["yy"])
 
 
 def earned(cells: Sequence[Cell], place: int) -> ArmOutcome:
     """What the units of several cells of one variation earned together."""
-    total = ArmOutcome(0, 0.0, 0.0)
+    total = ArmOutcome(0, Fraction(), Fraction())
     for cell in cells:
         total += outcome_of(cell, place)
     return total

@@ -1,17 +1,25 @@
 """Sums of experiments: kept up to date in any order they equal sums made at once, and results follow from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from fractions import Fraction
+from typing import Any, Final
+from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.experiments.metrics import Metric
+from domain.experiments.model import Policy, Status, Test, TestId
 from domain.experiments.plan import Allocation, AllocationPolicy, ExperimentPlan
-from domain.outcomes.cells import Cell, Place, Unit, arm_of, changed, merged, sums_of
+from domain.ids import TenantId
+from domain.outcomes.cells import NUMBERS, Cell, Place, Unit, arm_of, changed, merged, sums_of
 from domain.outcomes.evaluating import evaluate
 from domain.outcomes.inputs import Inputs
+from domain.outcomes.proposing import split_value
+from domain.outcomes.reallocation import reallocated
 
 METRICS = 2
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -78,6 +86,59 @@ def test_an_arm_has_the_moments_of_its_units(values: list[tuple[int, ...]]) -> N
     spent = [one[0] / 1e6 for one in values]
     assert arm.n == len(values)
     assert abs(arm.mean("y") - sum(spent) / len(spent)) <= 1e-9 * max(1.0, sum(spent))
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(-(10**7), 10**7)] * 4), min_size=2, max_size=30),
+    st.integers(-(10**15), 10**15),
+)
+def test_variances_are_exact_however_far_from_nothing(values: list[tuple[int, ...]], origin: int) -> None:
+    place = Place(1, "1.0", 0)
+    told = [Unit(place, tuple(origin + number for number in one)) for one in values]
+    [cell] = changed({}, [], told, 1).values()
+    arm = arm_of(cell, 0)
+    mean = [Fraction(sum(column), len(values)) for column in zip(*values, strict=True)]
+    for one, other in ((0, 0), (1, 1), (0, 1), (0, 2), (2, 3)):
+        products = sum((each[one] - mean[one]) * (each[other] - mean[other]) for each in values)
+        expected = float(products / (len(values) - 1) / 10**12)
+        assert arm.covariance(NUMBERS[one], NUMBERS[other]) == pytest.approx(expected, rel=1e-12, abs=1e-300)
+
+
+FAR: Final = 10**15
+"""A billion, in millionths."""
+
+
+def spent_by(people: int, more: int) -> Iterator[Unit]:
+    """A bell of amounts about a billion, for each arm."""
+    for arm in range(3):
+        for person in range(people):
+            yield Unit(Place(1, "1.0", arm), (FAR + arm * more + (person % 11) * 10**6, 0, 0, 0, 0, 10**6, 0, 0))
+
+
+def test_a_difference_far_from_nothing_is_as_sure_as_one_close_to_it() -> None:
+    far = list(changed({}, [], spent_by(400, 10**6), METRICS).values())
+    near = [replace(unit, counted=(unit.counted[0] - FAR, *unit.counted[1:])) for unit in spent_by(400, 10**6)]
+    weights = {"1.0": [1 / 3, 1 / 3, 1 / 3]}
+    told = [
+        evaluate(Inputs(PLAN, BEGUN, BEGUN + timedelta(days=9), weights, cells))["metrics"][0]["comparisons"][0]
+        for cells in (far, list(changed({}, [], near, METRICS).values()))
+    ]
+    for name in ("difference", "standardError", "fixed", "sequential"):
+        assert told[0][name] == pytest.approx(told[1][name], rel=1e-6)
+    assert told[0]["fixed"]["p"] < 1e-4
+
+
+def test_a_bandit_sees_what_differs_far_from_nothing() -> None:
+    bandit = PLAN.model_copy(update={"allocation": Allocation(policy=AllocationPolicy.THOMPSON), "guardrails": ()})
+    policy = Policy(1, 0, "seed", (1 / 3, 1 / 3, 1 / 3), 1.0, BEGUN)
+    test = Test(TenantId("t"), TestId(uuid4()), Status.RUNNING, bandit, BEGUN, policy, BEGUN)
+    found = reallocated(test, list(changed({}, [], spent_by(400, 10**6), METRICS).values()), BEGUN)
+    assert found is not None
+    assert found.weights[2] > 0.8
+    weights = {"1.0": [1 / 3, 1 / 3, 1 / 3]}
+    cells = list(changed({}, [], spent_by(400, 10**6), METRICS).values())
+    value = split_value(Inputs(bandit, BEGUN, BEGUN + timedelta(days=9), weights, cells), [0.0, 0.0, 1.0])
+    assert value.dr_interval.high - value.dr_interval.low == pytest.approx(2 * 1.96 * 3.17 / 400**0.5, rel=0.05)
 
 
 def inputs_of(people: Sequence[tuple[int, int, int]]) -> Inputs:
