@@ -102,8 +102,10 @@ class MetricResult:
 class SampleRatio:
     """Sizes."""
 
-    p: float = strawberry.field(description="Chi-square test of a single look; an alarm below 0.001.")
-    always_valid_p: float = strawberry.field(description="The same for any number of looks.")
+    p: float = strawberry.field(description="Chi-square test of a single look.")
+    always_valid_p: float = strawberry.field(
+        description="For any number of looks, by a Bayes factor; an alarm below 0.001."
+    )
     chi2: float = strawberry.field(description="The statistic.")
     df: int = strawberry.field(description="Variations with a share, minus 1.")
     deviations: list[float] = strawberry.field(description="Share of each variation minus the one it should have.")

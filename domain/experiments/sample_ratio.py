@@ -33,8 +33,13 @@ class SampleRatio:
 
     @property
     def alarm(self) -> bool:
-        """Whether results are not to be trusted."""
+        """Whether results are not to be trusted, where sizes are looked at once."""
         return self.p < ALARM_P or self.strays > 0
+
+    @property
+    def alarm_at_any_look(self) -> bool:
+        """The same where they are looked at again and again: false alarms stay below `ALARM_P` over all looks."""
+        return self.always_valid_p < ALARM_P or self.strays > 0
 
 
 def sample_ratio(observed: Sequence[int], weights: Sequence[float]) -> SampleRatio:

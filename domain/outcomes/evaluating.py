@@ -28,7 +28,7 @@ from domain.outcomes.inputs import Inputs
 from domain.outcomes.needing import still_needed
 from domain.outcomes.splits import within_splits
 
-ENGINE_VERSION: Final = "2"
+ENGINE_VERSION: Final = "3"
 
 SECONDS_A_DAY: Final = 86_400.0
 
@@ -168,10 +168,11 @@ def _phase(inputs: Inputs, phase: int) -> dict[str, Any]:
             "alwaysValidP": ratio.always_valid_p,
             "deviations": list(ratio.deviations),
             "strays": ratio.strays,
-            "alarm": ratio.alarm,
+            "alarm": ratio.alarm_at_any_look,
         }
-        if ratio.alarm:
-            alarms.append(f"phase {phase}: the arms do not have the sizes that they should (p = {ratio.p:.2g})")
+        if ratio.alarm_at_any_look:
+            p = ratio.always_valid_p
+            alarms.append(f"phase {phase}: the arms do not have the sizes that they should (p = {p:.2g})")
     if total and multiples / total > judging.MOST_MULTIPLES:
         alarms.append(f"phase {phase}: {multiples / total:.1%} of all units were shown more than one variation")
     return {**said, "alarms": alarms}

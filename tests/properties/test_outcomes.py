@@ -128,6 +128,18 @@ def test_a_difference_far_from_nothing_is_as_sure_as_one_close_to_it() -> None:
     assert told[0]["fixed"]["p"] < 1e-4
 
 
+@pytest.mark.parametrize(("sizes", "alarm"), [((1000, 1160, 1000), False), ((1000, 1350, 1000), True)])
+def test_sizes_that_are_looked_at_every_hour_raise_an_alarm_at_any_look(
+    sizes: tuple[int, int, int], alarm: bool
+) -> None:
+    """The first have p = 0.0003 in a single look: one in seventy fair experiments falls below 0.001 in a hundred."""
+    cells = [Cell(Place(1, "1.0", arm), units, 0, (0,) * 28) for arm, units in enumerate(sizes)]
+    weights = {"1.0": [1 / 3, 1 / 3, 1 / 3]}
+    [phase] = evaluate(Inputs(PLAN, BEGUN, BEGUN + timedelta(days=9), weights, cells))["phases"]
+    assert phase["sampleRatio"]["p"] < 0.001
+    assert (phase["sampleRatio"]["alarm"], bool(phase["alarms"])) == (alarm, alarm)
+
+
 def test_a_bandit_sees_what_differs_far_from_nothing() -> None:
     bandit = PLAN.model_copy(update={"allocation": Allocation(policy=AllocationPolicy.THOMPSON), "guardrails": ()})
     policy = Policy(1, 0, "seed", (1 / 3, 1 / 3, 1 / 3), 1.0, BEGUN)
