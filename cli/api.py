@@ -6,6 +6,7 @@ from typing import Any
 import click
 import uvicorn
 
+from cli.connection import BoundedConnection
 from cli.failure import FAILURE_STATUS
 from cli.options import transport_options
 from cli.transport import require_safe_transport, server_options
@@ -53,7 +54,7 @@ def command(host: str | None, port: int | None, **transport: Any) -> None:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedConnection,
             ws="websockets-sansio",
             ws_max_size=MAX_BODY_BYTES,
             backlog=BACKLOG,

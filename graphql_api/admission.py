@@ -19,6 +19,15 @@ def address_of(connection: HTTPConnection) -> str | None:
     return None if connection.client is None else connection.client.host
 
 
+def authorization_of(connection: HTTPConnection) -> str | None:
+    """The `Authorization` header; several are one that no token can be read from (RFC 9110, 5.3).
+
+    Otherwise a proxy could look at one of them and this service at another.
+    """
+    given = connection.headers.getlist("authorization")
+    return ", ".join(given) if given else None
+
+
 async def recognised(services: Services, authenticator: Authenticator, address: str | None, token: str) -> Principal:
     """The caller that an `Authorization` header proves.
 
@@ -48,7 +57,7 @@ async def caller_of(connection: HTTPConnection, *, required: bool = False) -> Pr
     """
     state: Any = connection.app.state
     authenticator: Authenticator = state.authenticator
-    token, address = connection.headers.get("authorization"), address_of(connection)
+    token, address = authorization_of(connection), address_of(connection)
     if token is not None:
         return await recognised(state.services, authenticator, address, token)
     if authenticator.nobody is not None:
@@ -63,6 +72,6 @@ def require_welcome(opening: HTTPConnection) -> None:
     One whose handshake brings a token that is known to be good is welcome.
     """
     state: Any = opening.app.state
-    token = opening.headers.get("authorization")
+    token = authorization_of(opening)
     if token is None or not state.authenticator.has_verified(token):
         state.services.rates.require_untired(address_of(opening))

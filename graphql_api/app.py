@@ -73,6 +73,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         lifespan=_lifespan(settings),
     )
+    # A redirect would name the host that the caller named.
+    app.router.redirect_slashes = False
     app.state.authenticator = _authenticator(settings)
     return app
 

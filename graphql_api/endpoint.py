@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -87,6 +87,8 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
             response = await self.run(Request(scope, receive))
         except HTTPException as refused:
             response = _refused(refused)
+        except ClientDisconnect:
+            response = _problem(400, "The request ended before its body did.", None)
         except DomainError as error:
             body = {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
             status = STATUS.get(error.code, 500)
@@ -183,6 +185,10 @@ class GraphQLEndpoint(GraphQL[GraphQLContext, None]):
         """The one operation that a request asks for."""
         streams = self._get_stream_transport_from_headers(request.headers)
         return await asked_of(request, self.documents, "sse" if streams else "http")
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Read JSON strictly: no NaN, no half of a character, no depth that breaks a parser."""
+        return orjson.loads(data)
 
     def encode_json(self, data: object) -> bytes:
         """Write JSON."""

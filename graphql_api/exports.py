@@ -114,3 +114,5 @@ async def _download(request: Request) -> Response:
 
 
 DOWNLOAD: Final = Route(PATH + "/{secret}", _download, methods=["GET"], name="export")
+# A HEAD would use the link up and bring nothing; the framework takes it wherever it takes a GET.
+DOWNLOAD.methods = {"GET"}

@@ -76,7 +76,7 @@ class GlobalPrivacyControl:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; one with the signal is answered after the objection is written."""
-        if scope["type"] not in {"http", "websocket"} or Headers(scope=scope).get(HEADER) != "1":
+        if scope["type"] not in {"http", "websocket"} or not _objects(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         present = Objection()
@@ -92,6 +92,11 @@ class GlobalPrivacyControl:
             await self._app(scope, receive, confirmed)
         finally:
             objection.reset(token)
+
+
+def _objects(headers: Headers) -> bool:
+    """Whether the signal is there: one header that carries it is enough, whatever a proxy added beside it."""
+    return "1" in headers.getlist(HEADER)
 
 
 async def described(_request: Request) -> Response:

@@ -6,6 +6,7 @@ at most once in 30 seconds.
 
 import asyncio
 import json
+import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -70,13 +71,24 @@ class JwksKeys:
                 return
             self._asked_at = self._clock.now()
             try:
-                self._keys = _usable(json.loads(await self._fetch()))
+                async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+                    self._keys = _usable(json.loads(await self._fetch()))
             except Exception as error:  # noqa: BLE001  # whatever the provider's fault is, the keys held serve on
                 _log.warning("the identity provider's keys cannot be read", error=type(error).__name__)
 
 
-def fetch_from(url: str) -> Fetch:
-    """Reads the document at an http(s) address.
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Keys are trusted because of the address that the operator named; another address is another party's."""
+
+    def redirect_request(self, *_answer: Any) -> None:
+        """Follow none, wherever it leads: the answer counts as an error."""
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+def fetch_from(url: str, seconds: float = FETCH_TIMEOUT_SECONDS) -> Fetch:
+    """Reads the document at an http(s) address, of at most `MAX_DOCUMENT_BYTES`, in `seconds`, and follows no redirect.
 
     Raises:
         ValidationFailed: it is no such address.
@@ -85,8 +97,13 @@ def fetch_from(url: str) -> Fetch:
         raise ValidationFailed("a JWKS address begins with https://", field="PERSONALIZATION_JWT_JWKS_URL")
 
     def read() -> bytes:
-        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as response:  # noqa: S310  # checked above
-            return bytes(response.read(MAX_DOCUMENT_BYTES))
+        deadline, document = time.monotonic() + seconds, bytearray()
+        with _opener.open(url, timeout=seconds) as response:
+            while part := response.read1(MAX_DOCUMENT_BYTES):
+                document += part
+                if len(document) > MAX_DOCUMENT_BYTES or time.monotonic() > deadline:
+                    raise OSError("the document is too long, or too slow")
+        return bytes(document)
 
     async def fetch() -> bytes:
         return await asyncio.to_thread(read)
@@ -97,14 +114,19 @@ def fetch_from(url: str) -> Fetch:
 def _usable(document: dict[str, Any]) -> dict[str, tuple[Any, str]]:
     found: dict[str, tuple[Any, str]] = {}
     for described in document["keys"]:
-        algorithm = _ALGORITHMS.get(described.get("kty", ""))
-        if algorithm is None or described.get("use", "sig") != "sig" or not isinstance(described.get("kid"), str):
-            continue
-        if described["kty"] == "EC" and described.get("crv") != _EC_CURVE:
-            continue
-        # One key that nobody can use is no reason to refuse what the others signed.
-        with suppress(jwt.PyJWTError):
-            found[described["kid"]] = (jwt.PyJWK(described, algorithm=algorithm).key, algorithm)
+        # One that cannot be read spoils none of the others.
+        with suppress(jwt.PyJWTError, AttributeError, KeyError, ValueError, TypeError):
+            found |= _read(described)
     if not found:
         raise ValueError("the document holds no usable key")
     return found
+
+
+def _read(described: dict[str, Any]) -> dict[str, tuple[Any, str]]:
+    """The key under its id, if it is one for signatures of a kind that is trusted."""
+    algorithm = _ALGORITHMS.get(described.get("kty", ""))
+    if algorithm is None or described.get("use", "sig") != "sig" or not isinstance(described.get("kid"), str):
+        return {}
+    if described["kty"] == "EC" and described.get("crv") != _EC_CURVE:
+        return {}
+    return {described["kid"]: (jwt.PyJWK(described, algorithm=algorithm).key, algorithm)}

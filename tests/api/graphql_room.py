@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from cli.connection import BoundedConnection
 from domain.ids import TenantId
 from graphql_api.auth import Scope
 from tests.api.rest_room import token
@@ -90,9 +91,13 @@ async def served(app: Starlette) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def listening(app: Starlette, buffer: int | None = None) -> AsyncIterator[str]:
+async def listening(
+    app: Starlette, buffer: int | None = None, http: type[BoundedConnection] = BoundedConnection
+) -> AsyncIterator[str]:
     """The same, with so many bytes on the way to each reader."""
-    config = uvicorn.Config(app, port=0, log_config=None, ws="websockets-sansio", lifespan="off", ws_max_size=1_000_000)
+    config = uvicorn.Config(
+        app, port=0, log_config=None, http=http, ws="websockets-sansio", lifespan="off", ws_max_size=1_000_000
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn tells by this flag alone

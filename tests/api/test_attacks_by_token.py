@@ -42,6 +42,20 @@ async def test_sockets_close_alike_for_all_of_them_in_the_handshake_and_after_it
             assert await opened.next() is not None
 
 
+async def test_two_tokens_are_none_whichever_comes_first(room: RestRoom) -> None:
+    good, other = (f"Bearer {signed(claims(room) | {'sub': user})}" for user in ("anna", "bert"))
+    plain = await Graph(room.app, "Bearer wrong").post(QUESTION)
+    async with served(room.app) as address:
+        for first, second in ((good, other), (other, good), (good, good), (good, "Basic x")):
+            both = [("Authorization", first), ("Authorization", second)]
+            answer = await Graph(room.app, None).http.post("/graphql", json=QUESTION, headers=both)
+            assert (answer.status_code, answer.content) == (401, plain.content)
+            answer = await Graph(room.app, None).http.get("/api/personalization/profile/anna", headers=both)
+            assert answer.status_code == 401
+            async with socket(address, additional_headers=both) as opened:
+                assert await opened.closed() == REFUSED_SOCKET
+
+
 @pytest.mark.parametrize("kid", ["../../../../dev/null", "one'; --", "a\x00b", "x" * 5_000, 7, None, ["one"]])
 async def test_a_key_id_is_only_ever_looked_up(kid: object, room: RestRoom) -> None:
     given = f"{part({'alg': 'HS256', 'kid': kid})}.{part(claims(room))}.eA"

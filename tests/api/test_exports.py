@@ -112,6 +112,8 @@ async def test_a_link_works_once_for_its_own_user_with_a_token(room: RestRoom) -
     assert (await fetched(caller(room.app, room.tenant, ANNA, {Scope.PROFILE_READ}), link["path"])).status_code == 403
     for other in (bert, operator):
         assert (await fetched(other, link["path"])).status_code == 404
+    assert (await anna.http.head(link["path"])).status_code == 405
+    assert (await fetched(anna, link["path"] + "/")).status_code == 404
     answer = await fetched(anna, link["path"])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
     assert answer.headers["cache-control"] == "no-store"

@@ -90,6 +90,14 @@ async def test_another_value_is_no_signal(value: str, room: RestRoom) -> None:
     assert not await objects(room, ANNA)
 
 
+async def test_one_header_with_the_signal_is_enough(room: RestRoom) -> None:
+    answer = await caller(room.app, room.tenant, ANNA).http.post(
+        "/graphql", json={"query": "{ __typename }"}, headers=[("Sec-GPC", "0"), ("Sec-GPC", "1")]
+    )
+    assert answer.headers["x-gpc"] == "opted-out"
+    assert await objects(room, ANNA)
+
+
 async def test_who_cannot_be_told_apart_is_not_told_that_it_was_written(
     room: RestRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,7 +121,30 @@ async def test_a_client_that_breaks_the_protocol_is_told_how(
         assert await opened.closed() == code
 
 
-@pytest.mark.parametrize("frame", ["", "{", "NaN", '{"type": NaN}', b"\x00\x01", b'{"type":"connection_init"}'])
+DEEP = (
+    '{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","variables":'
+    + '{"a":' * 50_000
+    + "1"
+    + "}" * 50_002
+)
+HALF_A_CHARACTER = '{"type":"subscribe","id":"\\ud800","payload":{"query":"{ __typename }"}}'
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "{",
+        "NaN",
+        '{"type": NaN}',
+        b"\x00\x01",
+        b'{"type":"connection_init"}',
+        "[" * 100_000,
+        DEEP,
+        HALF_A_CHARACTER,
+    ],
+    ids=lambda frame: repr(frame)[:40],
+)
 async def test_frames_that_are_no_json_text_are_malformed(frame: str | bytes, address: str) -> None:
     async with socket(address) as opened:
         await opened.connection.send(frame)

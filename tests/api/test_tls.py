@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.sync.client import connect
 
+from cli.connection import MAX_HEAD_BYTES
 from domain.ids import TenantId
 from domain.settings import Settings
 from tests.api.command import COMMAND, environment, personalization, taken_port
@@ -144,8 +145,10 @@ def test_a_named_proxy_is_believed_and_nobody_else(variables: dict[str, str], tm
 
 def test_forwarded_headers_count_for_nothing_unless_a_proxy_is_named(variables: dict[str, str], tmp_path: Path) -> None:
     with api(tmp_path, **variables) as (port, _):
-        answer = httpx.get(f"http://127.0.0.1:{port}/livez", headers={"X-Forwarded-Proto": "https"})
+        address = f"http://127.0.0.1:{port}/livez"
+        answer = httpx.get(address, headers={"X-Forwarded-Proto": "https"})
         assert (answer.status_code, "strict-transport-security" in answer.headers) == (200, False)
+        assert httpx.get(address, headers={"X-Long": "x" * MAX_HEAD_BYTES}).status_code == 431
 
 
 @pytest.mark.parametrize(
