@@ -7,8 +7,9 @@ order leaves the same profile.
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+import structlog
 from pydantic import TypeAdapter
 
 from domain.caching.model import CacheName, Made, Question, stamp_of
@@ -16,13 +17,13 @@ from domain.caching.service import AnswerCache
 from domain.catalog.snapshot import CatalogSnapshot
 from domain.clock import Clock
 from domain.errors import DomainError, NotFound
-from domain.ids import EventId, ItemId, SubjectId, TenantId, UserId
+from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.encryption import SubjectKey
 from domain.privacy.model import Subject
-from domain.profiles.facets import item_facets, learn
-from domain.profiles.model import NOTHING_LEARNED, LoggedEvent, Profile
+from domain.profiles.lessons import Lesson, LogRow, lesson_of
+from domain.profiles.model import NOTHING_LEARNED, Profile
 from domain.profiles.portrait import device_portraits, portrait
-from domain.profiles.sealing import open_learned, open_stated, seal_learned
+from domain.profiles.sealing import open_learned, open_stated
 from domain.profiles.stated import NOTHING_STATED
 
 BATCH_SIZE = 100
@@ -34,32 +35,7 @@ LEARNED_FROM = 1000
 
 _KEPT: Final = TypeAdapter(Profile)
 
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """One row of the log, its payload still sealed."""
-
-    event_id: EventId
-    type: str
-    item_id: ItemId | None
-    value: float | None
-    occurred_at: datetime
-    payload_sealed: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What was learned of one person.
-
-    Attributes:
-        learned_sealed: the facets.
-        announcement: the sealed body of the live update.
-        unreadable: events whose payload could not be read, by id, with the reason.
-    """
-
-    learned_sealed: bytes
-    announcement: bytes
-    unreadable: Mapping[EventId, str]
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +55,15 @@ class BatchOutcome:
     processed: int
     set_aside: int
     subjects: Mapping[TenantId, frozenset[SubjectId]]
+
+    def __add__(self, other: "BatchOutcome") -> "BatchOutcome":
+        tenants = [*self.subjects, *(tenant for tenant in other.subjects if tenant not in self.subjects)]
+        nobody: frozenset[SubjectId] = frozenset()
+        changed = {one: self.subjects.get(one, nobody) | other.subjects.get(one, nobody) for one in tenants}
+        return BatchOutcome(self.processed + other.processed, self.set_aside + other.set_aside, changed)
+
+
+NOTHING_DONE: Final = BatchOutcome(0, 0, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +88,10 @@ class ProfileStore(Protocol):
 
     async def apply_batch(self, size: int, learn_from: LearnBatch, now: datetime) -> BatchOutcome:
         """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
+        ...
+
+    async def try_one(self, learn_from: LearnBatch, now: datetime) -> BatchOutcome:
+        """The same with the event that has waited longest; if it breaks that, this is noted as a try of it."""
         ...
 
     async def relearn(
@@ -235,9 +224,27 @@ class ProfileService:
         )
 
     async def learn_batch(self, size: int = BATCH_SIZE) -> BatchOutcome:
-        """Learn from up to `size` waiting events of whatever tenants, and tell the people whose profiles changed."""
-        outcome = await self._store.apply_batch(size, self._batch_lessons, self._clock.now())
+        """Learn from up to `size` waiting events of whatever tenants, and tell the people whose profiles changed.
+
+        An event that breaks its batch holds up no other: they are taken one by one then.
+        """
+        try:
+            outcome = await self._store.apply_batch(size, self._batch_lessons, self._clock.now())
+        except DomainError:
+            raise
+        except Exception:
+            log.exception("batch_broke")
+            outcome = await self._one_by_one(size)
         return await self._published(outcome)
+
+    async def _one_by_one(self, size: int) -> BatchOutcome:
+        outcome = NOTHING_DONE
+        for _ in range(size):
+            one = await self._store.try_one(self._batch_lessons, self._clock.now())
+            if not one.processed + one.set_aside:
+                break
+            outcome += one
+        return outcome
 
     async def relearn(self, tenant: TenantId, user_ids: Collection[UserId]) -> BatchOutcome:
         """Learn the profiles of these people anew from their logs, as after an import."""
@@ -267,27 +274,4 @@ class ProfileService:
         self, tenant: TenantId, logs: Mapping[SubjectId, Sequence[LogRow]], keys: Mapping[SubjectId, SubjectKey]
     ) -> dict[SubjectId, Lesson]:
         snapshot = await self._catalog.snapshot(tenant)
-        return {subject: _lesson(rows, keys[subject], snapshot) for subject, rows in logs.items() if subject in keys}
-
-
-def _lesson(rows: Sequence[LogRow], key: SubjectKey, catalog: CatalogSnapshot) -> Lesson:
-    events: list[LoggedEvent] = []
-    unreadable: dict[EventId, str] = {}
-    for row in rows:
-        try:
-            payload = _payload(row, key)
-            events.append(LoggedEvent(row.event_id, row.type, row.item_id, row.occurred_at, payload, row.value))
-        except (DomainError, ValueError, TypeError) as error:
-            unreadable[row.event_id] = type(error).__name__
-    learned = learn(events, item_facets({event.item_id for event in events if event.item_id}, catalog))
-    announcement = key.seal_json("outbox", "body_sealed", {"facets": [facet.name for facet in learned.facets]})
-    return Lesson(seal_learned(key, learned), announcement, unreadable)
-
-
-def _payload(row: LogRow, key: SubjectKey) -> Mapping[str, Any]:
-    if row.payload_sealed is None:
-        return {}
-    payload = key.open_json("user_behavior_events", "payload_sealed", row.payload_sealed)
-    if not isinstance(payload, dict):
-        raise TypeError("a payload is an object")
-    return payload
+        return {subject: lesson_of(rows, keys[subject], snapshot) for subject, rows in logs.items() if subject in keys}

@@ -8,20 +8,24 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
+
+import asyncpg
+import structlog
 
 from domain.caching.store import note_change
+from domain.errors import DomainError
 from domain.ids import EventId, ItemId, SubjectId, TenantId
 from domain.privacy.store import locked_subjects
+from domain.profiles.lessons import Lesson, LogRow
 from domain.profiles.service import (
     LEARNED_FROM,
     MAX_ATTEMPTS,
+    NOTHING_DONE,
     BatchOutcome,
     Learn,
     LearnBatch,
-    Lesson,
     Lessons,
-    LogRow,
     StoredProfile,
 )
 from domain.profiles.stating import Rewrite
@@ -30,6 +34,16 @@ from domain.realtime.store import Outbox
 from domain.storage.postgres import Database, Transaction
 
 T = TypeVar("T")
+
+PASSING: Final = (
+    asyncpg.InterfaceError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+)
+"""What says nothing of the event at hand: deadlocks, a full disk, a connection that is gone."""
+
+log = structlog.get_logger(__name__)
 
 # People are locked in one order everywhere, so that two batches never wait for each other in a circle.
 _LOCK_PEOPLE = """
@@ -109,24 +123,44 @@ class PostgresProfileStore:
 
     async def apply_batch(self, size: int, learn_from: LearnBatch, now: datetime) -> BatchOutcome:
         """Take up to `size` waiting events, learn from their people's logs, and write profile and progress at once."""
-        processed = set_aside = 0
-        changed: dict[TenantId, frozenset[SubjectId]] = {}
+        outcome = NOTHING_DONE
         async with self._database.dispatch() as tx:
             claims = await _claimed(tx, size)
             # Tenants in one order, so that two batches never wait for each other's counts in a circle.
             for tenant, claim in sorted(claims.items(), key=itemgetter(0)):
                 await tx.see(tenant, claim)
-                found = await _taught(tx, tenant, claim, learn_from)
-                lessons, (done, failed) = found.learned, _split(claim, found)
-                counts = {s: len(events) for s, events in done.items()}
-                await _write(tx, self._outbox, tenant, counts, lessons, now)
-                await _mark(tx, tenant, done, failed, now)
-                learned = [(s, event) for s, events in done.items() if s in lessons for event in events]
-                await self._counter.count(tx, tenant, learned, now)
-                processed += sum(map(len, done.values()))
-                set_aside += len(failed)
-                changed[tenant] = frozenset(lessons)
-        return BatchOutcome(processed, set_aside, changed)
+                outcome += await self._apply(tx, tenant, claim, learn_from, now)
+        return outcome
+
+    async def try_one(self, learn_from: LearnBatch, now: datetime) -> BatchOutcome:
+        """Take the event that has waited longest; if it breaks what is done with it, that is noted as a try of it."""
+        async with self._database.dispatch() as tx:
+            for tenant, claim in (await _claimed(tx, 1)).items():
+                await tx.see(tenant, claim)
+                await tx.execute("SAVEPOINT alone")
+                try:
+                    return await self._apply(tx, tenant, claim, learn_from, now)
+                except (DomainError, OSError, *PASSING):
+                    raise
+                except Exception as error:
+                    log.exception("event_broke", tenant=tenant)
+                    await tx.execute("ROLLBACK TO SAVEPOINT alone")
+                    failed = [(s, event, type(error).__name__) for s, events in claim.items() for event in events]
+                    await _mark(tx, tenant, {}, failed, now)
+                    return BatchOutcome(0, len(failed), {})
+        return NOTHING_DONE
+
+    async def _apply(
+        self, tx: Transaction, tenant: TenantId, claim: Claim, learn_from: LearnBatch, now: datetime
+    ) -> BatchOutcome:
+        found = await _taught(tx, tenant, claim, learn_from)
+        lessons, (done, failed) = found.learned, _split(claim, found)
+        counts = {s: len(events) for s, events in done.items()}
+        await _write(tx, self._outbox, tenant, counts, lessons, now)
+        await _mark(tx, tenant, done, failed, now)
+        learned = [(s, event) for s, events in done.items() if s in lessons for event in events]
+        await self._counter.count(tx, tenant, learned, now)
+        return BatchOutcome(sum(map(len, done.values())), len(failed), {tenant: frozenset(lessons)})
 
     async def relearn(
         self, tenant: TenantId, subjects: Sequence[SubjectId], learn_from: Learn, now: datetime

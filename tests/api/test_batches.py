@@ -1,19 +1,21 @@
 """The log of behaviour is learned from in batches of a hundred, or after a second, whoever dies on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from domain.bootstrap import WorkerServices, open_worker
 from domain.clock import FixedClock, SystemClock
-from domain.ids import UserId
+from domain.ids import EventId, SubjectId, TenantId, UserId
 from domain.privacy.key_management import KeysUnusable
 from domain.privacy.keys import LocalKeyManagement
 from domain.profiles.service import MAX_ATTEMPTS, ProfileService
-from domain.storage.postgres import Database
+from domain.profiles.store import Counter
+from domain.storage.postgres import Database, Transaction
 from domain.storage.roles import Role
 from tests.api.rest_room import RestRoom
 from workers.behavior import LONGEST_WAIT, BatchLoop
@@ -152,3 +154,82 @@ async def test_events_wait_while_the_service_lacks_its_keys(room: RestRoom, keys
     await spoil_key(room, keys_database, USER, f"kek_id = '{kek_id}'")
     async with open_worker(room.settings) as mended:
         assert (await mended.services.profiles.learn_batch()).processed == 3
+
+
+async def spoil_events(room: RestRoom, database: Database, number: int) -> None:
+    """Let so many of Anna's waiting events say what breaks whoever learns from it."""
+    subject = await room.services.directory.resolve(room.tenant, UserId(USER))
+    assert subject is not None
+    key = (await room.services.profiles._keys.keys_for(room.tenant, [subject.subject_id]))[subject.subject_id]
+    sealed = key.seal_json("user_behavior_events", "payload_sealed", {"attributes": "no object"})
+    async with database.transaction(room.tenant, (subject.subject_id,)) as tx:
+        await tx.execute(
+            "UPDATE user_behavior_events SET payload_sealed = $2 WHERE event_id IN (SELECT event_id FROM "
+            "user_behavior_events WHERE subject_id = $1 AND processed_at IS NULL ORDER BY seq DESC LIMIT $3)",
+            subject.subject_id,
+            sealed,
+            number,
+        )
+
+
+async def set_aside(room: RestRoom, database: Database) -> list[tuple[str, int]]:
+    """Reason and tries of Anna's events that were set aside."""
+    subject = await room.services.directory.resolve(room.tenant, UserId(USER))
+    assert subject is not None
+    async with database.transaction(room.tenant, (subject.subject_id,)) as tx:
+        rows = await tx.rows(
+            "SELECT quarantine_reason, attempts FROM user_behavior_events "
+            "WHERE subject_id = $1 AND quarantined_at IS NOT NULL",
+            subject.subject_id,
+        )
+    return [(row["quarantine_reason"], row["attempts"]) for row in rows]
+
+
+async def test_an_event_that_breaks_learning_is_set_aside_and_all_others_are_learned(
+    room: RestRoom, worker: WorkerServices, worker_database: Database
+) -> None:
+    await act(room, 100)
+    await spoil_events(room, worker_database, 1)
+    profiles = worker.services.profiles
+    first = await profiles.learn_batch()
+    assert (first.processed, first.set_aside) == (99, 1)
+    for _ in range(MAX_ATTEMPTS - 1):
+        await profiles.learn_batch()
+    assert (await worker.services.behavior.backlog()).waiting == 0
+    assert await set_aside(room, worker_database) == [("AttributeError", MAX_ATTEMPTS)]
+    assert await events_learned(room) == 99
+
+
+class Breaking:
+    """Counts as usual, but not what one person did."""
+
+    def __init__(self, counter: Counter, subject: SubjectId) -> None:
+        self._counter = counter
+        self._subject = subject
+
+    async def count(
+        self, tx: Transaction, tenant: TenantId, events: Sequence[tuple[SubjectId, EventId]], now: datetime
+    ) -> None:
+        """Count them. Raises `ZeroDivisionError` for that person."""
+        if any(subject == self._subject for subject, _ in events):
+            raise ZeroDivisionError
+        await self._counter.count(tx, tenant, events, now)
+
+
+async def test_an_event_that_breaks_its_whole_batch_holds_up_no_other_person(
+    room: RestRoom, worker: WorkerServices, worker_database: Database
+) -> None:
+    await act(room, 1)
+    await room.agree("bert")
+    for _ in range(3):
+        await bert_acts(room)
+    profiles = worker.services.profiles
+    subject = await room.services.directory.resolve(room.tenant, UserId(USER))
+    assert subject is not None
+    store: Any = profiles._store
+    store._counter = Breaking(store._counter, subject.subject_id)
+    outcome = await profiles.learn_batch()
+    assert (outcome.processed, outcome.set_aside) == (3, MAX_ATTEMPTS)
+    assert await set_aside(room, worker_database) == [("ZeroDivisionError", MAX_ATTEMPTS)]
+    async with room.caller("bert") as bert:
+        assert (await bert.get("/profile/bert")).json()["profile"]["eventCount"] == 3
