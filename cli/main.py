@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("cli.simulate", "Measure what the statistics promise where the truth is known."),
     "models": ("cli.models", "Look at a tenant's trained models, and choose which one serves."),
     "doctor": ("cli.doctor", "Find out why recommendations, experiments or speed are not what they should be."),
+    "quarantine": ("cli.quarantine", "Look at events that broke learning, and let them back in."),
     "keys": ("cli.keys", "Look after the key that wraps people's keys."),
     "verify-receipt": ("cli.verify_receipt", "Check signed receipts of erasures, without a service or a network."),
     "privacy": ("cli.privacy", "Show what is kept of people, and serve their rights."),

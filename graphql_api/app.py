@@ -104,6 +104,7 @@ def _routes(settings: Settings, options: AppOptions) -> list[BaseRoute]:
     async def metrics(request: Request) -> Response:
         services: Services = request.app.state.services
         await services.standing.look()
+        await services.backlog.look()
         counted = generate_latest(options.metrics) + generate_latest(services.metrics)
         return Response(counted, media_type=CONTENT_TYPE_LATEST)
 

@@ -1,12 +1,14 @@
 """The log in Postgres: rows of one call are written in one transaction, which consent guards from inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from domain.behavior.model import Backlog, Interaction
 from domain.behavior.sealing import SealedEvent, SealedFeedback, SealedSession
 from domain.behavior.service import Appended, Report
+from domain.behavior.waiting import SetAside
+from domain.caching.store import note_change
 from domain.errors import ConsentRequired
 from domain.ids import EventId, SubjectId, TenantId
 from domain.realtime.model import UpdateKind
@@ -17,6 +19,11 @@ from domain.together import Together
 REPORTS_TOGETHER: Final = 32
 
 # Whoever withdraws consent takes the same row lock, so a withdrawal that committed first is seen here.
+LISTED: Final = 1000
+"""So many events that were set aside are listed, or let back in by one transaction."""
+
+MOST_REPLAYED: Final = 100_000
+
 _LOCK_COLLECTING = """
     SELECT version FROM subjects
     WHERE tenant_id = $1 AND subject_id = $2 AND collects AND erased_at IS NULL
@@ -120,6 +127,39 @@ class PostgresBehaviorStore:
         if row is None:
             return Backlog(0, None, 0)
         return Backlog(row["waiting"], row["oldest_received_at"], row["quarantined"])
+
+
+_REPLAY = """
+    UPDATE user_behavior_events SET attempts = 0, quarantined_at = NULL, quarantine_reason = NULL
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND event_id = ANY($3::uuid[]) AND quarantined_at IS NOT NULL
+    RETURNING event_id"""
+
+
+class PostgresQuarantine:
+    """Events that broke learning too often, by the role that learns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def events(self, tenant: TenantId, at_most: int = LISTED) -> list[SetAside]:
+        """The oldest of them."""
+        async with self._database.dispatch() as tx:
+            rows = await tx.rows("SELECT * FROM quarantined_events($1, $2)", tenant, at_most)
+        return [SetAside(SubjectId(row[0]), EventId(row[1]), *row[2:]) for row in rows]
+
+    async def replay(self, tenant: TenantId, chosen: Collection[EventId] | None = None) -> int:
+        """Let them back in, all or those that are chosen, to be learned from as if they had just come; how many."""
+        replayed = 0
+        found = await self.events(tenant, MOST_REPLAYED)
+        events = [one for one in found if chosen is None or one.event_id in chosen]
+        for start in range(0, len(events), LISTED):
+            some = events[start : start + LISTED]
+            people = sorted({one.subject_id for one in some})
+            async with self._database.transaction(tenant, people) as tx:
+                ids = [one.event_id for one in some]
+                replayed += len(await tx.rows(_REPLAY, tenant, people, ids))
+                await note_change(tx, tenant, people)
+        return replayed
 
 
 class PostgresImportStore:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.adaptation.store import CommonWaysStore, WorkflowLog
+from domain.behavior.store import PostgresQuarantine
 from domain.bootstrap.ground import lay_ground
 from domain.bootstrap.secrets import required, role_passwords
 from domain.bootstrap.services import Services, assemble
@@ -34,6 +35,7 @@ class WorkerServices:
     common_ways: CommonWaysStore
     census: GenerationCensus
     runs: PostgresRuns
+    quarantine: PostgresQuarantine
 
 
 async def migrate_database(
@@ -71,6 +73,7 @@ async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIt
             CommonWaysStore(ground.database),
             GenerationCensus(PostgresCensusStore(ground.database, trainer), ground.keys, ground.clock),
             PostgresRuns(ground.database),
+            PostgresQuarantine(ground.database),
         )
 
 

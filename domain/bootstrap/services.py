@@ -13,6 +13,7 @@ from domain.auditing.service import AuditLog
 from domain.behavior.importing import BehaviorImport
 from domain.behavior.service import BehaviorService
 from domain.behavior.store import PostgresBehaviorStore, PostgresImportStore
+from domain.behavior.waiting import BacklogWatch
 from domain.bootstrap.diagnosing import make_diagnosis
 from domain.bootstrap.experimenting import Counters, Experimenting, make_experiments
 from domain.bootstrap.ground import Ground
@@ -86,16 +87,16 @@ class Services(Listing, Experimenting, Righting):
     health: HealthService
     diagnosis: DiagnosisService
     metrics: CollectorRegistry
+    backlog: BacklogWatch
 
 
 def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     """The services of one process, closed with `stack`."""
     database, clock = ground.database, ground.clock
-    stack.push_async_callback((waker := ArqWaker(ground.settings.queue_url or ground.redis_url)).close)
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, trials, rules = PostgresJobStore(database), make_experiments(ground), _rules(ground)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
-    righting = make_rights(ground, jobs := JobQueue(job_store, waker, clock), profiles.lessons)
+    righting = make_rights(ground, jobs := JobQueue(job_store, _waker(stack, ground), clock), profiles.lessons)
     return Services(
         **vars(listing),
         **vars(trials),
@@ -127,7 +128,14 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         health=_health(ground, behavior, righting.rights),
         diagnosis=make_diagnosis(ground, trials),
         metrics=ground.registry,
+        backlog=BacklogWatch(behavior.backlog, ground.registry),
     )
+
+
+def _waker(stack: AsyncExitStack, ground: Ground) -> ArqWaker:
+    waker = ArqWaker(ground.settings.queue_url or ground.redis_url)
+    stack.push_async_callback(waker.close)
+    return waker
 
 
 def _rules(ground: Ground) -> RuleService:

@@ -25,6 +25,7 @@ NOTED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "models rollback": ((), "rollbackModel", "OK"),
     # Nobody has done anything, so there is nothing to train on.
     "train": ((), "retrainModels", "VALIDATION"),
+    "quarantine replay": ((), "replayQuarantine", "OK"),
     "keys rotate": ((), "rotateKeys", "OK"),
     "privacy export": ((ANNA, "--out", "$out"), "requestExport", "OK"),
     "privacy retention": ((), "runRetention", "OK"),
@@ -47,6 +48,8 @@ HARMLESS = {
     "analyze": "works without a database",
     "simulate experiments": "works without a database",
     "keys new": "prints a key that nothing uses yet",
+    "doctor": "reads states, and sums of many",
+    "quarantine list": "reads ids of events and names of errors",
     "models list": "reads of models, which hold nobody",
     "models show": "reads of models, which hold nobody",
     "privacy map": "reads declarations",

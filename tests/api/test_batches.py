@@ -1,9 +1,13 @@
 """The log of behaviour is learned from in batches of a hundred, or after a second, whoever dies on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from subprocess import CompletedProcess
+from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -17,7 +21,9 @@ from domain.profiles.service import MAX_ATTEMPTS, ProfileService
 from domain.profiles.store import Counter
 from domain.storage.postgres import Database, Transaction
 from domain.storage.roles import Role
+from tests.api.command import personalization
 from tests.api.rest_room import RestRoom
+from tests.api.test_audit_log import variables
 from workers.behavior import LONGEST_WAIT, BatchLoop
 
 USER = "anna"
@@ -156,16 +162,26 @@ async def test_events_wait_while_the_service_lacks_its_keys(room: RestRoom, keys
         assert (await mended.services.profiles.learn_batch()).processed == 3
 
 
-async def spoil_events(room: RestRoom, database: Database, number: int) -> None:
-    """Let so many of Anna's waiting events say what breaks whoever learns from it."""
+async def command(*arguments: str, **given: str) -> CompletedProcess[str]:
+    return await asyncio.to_thread(personalization, *arguments, **given)
+
+
+async def spoil_events(
+    room: RestRoom,
+    database: Database,
+    number: int,
+    which: str = "processed_at IS NULL",
+    payload: Mapping[str, Any] = MappingProxyType({"attributes": "no object"}),
+) -> None:
+    """Let so many of Anna's events say this, which as it is breaks whoever learns from it."""
     subject = await room.services.directory.resolve(room.tenant, UserId(USER))
     assert subject is not None
     key = (await room.services.profiles._keys.keys_for(room.tenant, [subject.subject_id]))[subject.subject_id]
-    sealed = key.seal_json("user_behavior_events", "payload_sealed", {"attributes": "no object"})
+    sealed = key.seal_json("user_behavior_events", "payload_sealed", dict(payload))
     async with database.transaction(room.tenant, (subject.subject_id,)) as tx:
         await tx.execute(
             "UPDATE user_behavior_events SET payload_sealed = $2 WHERE event_id IN (SELECT event_id FROM "
-            "user_behavior_events WHERE subject_id = $1 AND processed_at IS NULL ORDER BY seq DESC LIMIT $3)",
+            f"user_behavior_events WHERE subject_id = $1 AND {which} ORDER BY seq DESC LIMIT $3)",
             subject.subject_id,
             sealed,
             number,
@@ -198,6 +214,19 @@ async def test_an_event_that_breaks_learning_is_set_aside_and_all_others_are_lea
     assert (await worker.services.behavior.backlog()).waiting == 0
     assert await set_aside(room, worker_database) == [("AttributeError", MAX_ATTEMPTS)]
     assert await events_learned(room) == 99
+
+    given = variables(room)
+    here = ("--tenant", room.tenant, "--json")
+    [told] = json.loads((await command("quarantine", "list", *here, **given)).stdout)["events"]
+    assert told["reason"] == "AttributeError"
+    unknown = await command("quarantine", "replay", *here, "--event", str(uuid4()), **given)
+    assert (unknown.returncode, unknown.stderr[:11]) == (1, "NOT_FOUND: ")
+    await spoil_events(room, worker_database, 1, "quarantined_at IS NOT NULL", {"attributes": {"pace": "fast"}})
+    back = await command("quarantine", "replay", *here, "--event", told["eventId"], **given)
+    assert json.loads(back.stdout)["replayed"] == 1, back.stderr
+    assert (await profiles.learn_batch()).processed == 1
+    assert await events_learned(room) == 100
+    assert json.loads((await command("quarantine", "list", *here, **given)).stdout)["events"] == []
 
 
 class Breaking:

@@ -1,0 +1,2 @@
+DROP FUNCTION quarantined_events(text, integer);
+REVOKE SELECT (quarantine_reason) ON user_behavior_events FROM personalization_dispatcher;
