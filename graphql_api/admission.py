@@ -35,6 +35,8 @@ async def recognised(services: Services, authenticator: Authenticator, address: 
         Unauthenticated: it cannot be trusted, which counts against its address.
         RateLimited: too many from this address could not be trusted.
     """
+    if (known := authenticator.verified(token)) is not None:
+        return known
     if not authenticator.has_verified(token):
         services.rates.require_untired(address)
     try:

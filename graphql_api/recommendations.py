@@ -56,7 +56,14 @@ class Recommendation:
 
     @classmethod
     def of(cls, tenant: TenantId, place: RecommendedItem) -> Self:
-        """The place as clients see it."""
+        """The place as clients see it; made once for a place that is served again."""
+        node: Self | None = place.told.get(cls.__name__)
+        if node is None:
+            node = place.told[cls.__name__] = cls._of(tenant, place)
+        return node
+
+    @classmethod
+    def _of(cls, tenant: TenantId, place: RecommendedItem) -> Self:
         return cls(
             item_id=place.item_id,
             kind=place.kind,

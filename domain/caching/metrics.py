@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
-from domain.caching.model import Lookup
+from domain.caching.model import Bypass, CacheName, Lookup, Outcome
 
 
 class CacheMetrics:
@@ -25,9 +25,15 @@ class CacheMetrics:
             ["cache"],
             registry=registry,
         )
+        # Looking a child up by its labels costs more than counting.
+        self._known: dict[tuple[CacheName, Outcome, Bypass | None], Counter] = {}
 
     def count(self, lookup: Lookup) -> None:
         """Count what came of one question."""
-        self._lookups.labels(lookup.cache, lookup.outcome, lookup.bypass or "").inc()
+        kind = (lookup.cache, lookup.outcome, lookup.bypass)
+        counter = self._known.get(kind)
+        if counter is None:
+            counter = self._known[kind] = self._lookups.labels(lookup.cache, lookup.outcome, lookup.bypass or "")
+        counter.inc()
         if lookup.collapsed:
             self._collapsed.labels(lookup.cache).inc()

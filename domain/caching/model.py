@@ -98,10 +98,16 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """An answer from the memory of this process, and what came of its question if its versions still hold."""
+    """An answer from the memory of this process.
+
+    Attributes:
+        lookup: what came of its question if its versions still hold.
+        beside: what was made of the answer and may be used again; forgotten together with it.
+    """
 
     value: Any
     lookup: Lookup
+    beside: dict[Any, Any]
 
 
 lookups: ContextVar[list[Lookup] | None] = ContextVar("lookups", default=None)

@@ -86,7 +86,7 @@ class AnswerCache:
         self._ttl = ttl_seconds
         self._draw = draw
         self._flights: dict[Question, asyncio.Task[tuple[Any, Lookup]]] = {}
-        self._recent: Recent[Question, tuple[Any, Held]] = Recent(MOST_RECALLED)
+        self._recent: Recent[Question, tuple[Any, Held, dict[Any, Any]]] = Recent(MOST_RECALLED)
 
     async def answer(self, question: Question, form: TypeAdapter[T], make: Callable[[], Awaitable[Made[T]]]) -> T:
         """The kept answer, or a new one that is kept from now on.
@@ -119,9 +119,9 @@ class AnswerCache:
         remembered = self._recent.get(question)
         if remembered is None:
             return None
-        value, held = remembered
+        value, held, beside = remembered
         left = self._left(question.cache, held)
-        return None if left is None else Recalled(value, Lookup(question.cache, Outcome.HIT, left))
+        return None if left is None else Recalled(value, Lookup(question.cache, Outcome.HIT, left), beside)
 
     def note(self, lookup: Lookup) -> None:
         """Count what came of a question, and tell it of the request."""
@@ -177,7 +177,7 @@ class AnswerCache:
 
     def _remember(self, question: Question, value: Any, held: Held) -> None:
         if question.subject is not None and question.cache is CacheName.RECOMMENDATIONS:
-            self._recent.put(question, (value, replace(held, body=b"")))
+            self._recent.put(question, (value, replace(held, body=b""), {}))
 
     async def _keep(
         self, question: Question, sealer: FieldSealer, form: TypeAdapter[T], made: Made[T], cost_seconds: float

@@ -10,10 +10,12 @@ A draw depends on the id of the list alone, so whoever has the exposure can repe
 """
 
 import hashlib
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import accumulate
 from typing import Final
 from uuid import UUID
 
@@ -78,26 +80,27 @@ class Exploration:
         return [place for place in range(length) if (shown + place + 1) % every == 0]
 
     def draw(
-        self, chances: NDArray[np.float64], count: int, closing: Callable[[int], NDArray[np.int64]] | None = None
+        self, chances: Iterable[float], count: int, closing: Callable[[int], Iterable[int]] | None = None
     ) -> list[tuple[int, float]]:
         """Up to `count` different indices of `chances`, each with the probability of having been drawn.
 
         Args:
-            chances: float64[m], at least 0; they are taken relative to their sum.
+            chances: m of them, at least 0; they are taken relative to their sum.
             count: how many to draw.
             closing: told of each index drawn, answers with those that may not be drawn any more.
         """
-        left, drawn = chances.astype(np.float64), []
+        left, drawn = list(map(float, chances)), []
         for number in range(count):
-            if not left.any():
+            upto = list(accumulate(left))
+            if not upto or upto[-1] <= 0.0:
                 break
-            shares = np.cumsum(left / left.sum())
-            # Rounding may leave the last share a little below 1.
-            index = int(min(np.searchsorted(shares, self._uniform(number), side="right"), np.flatnonzero(left)[-1]))
-            drawn.append((index, float(left[index] / left.sum())))
+            index = bisect_right(upto, self._uniform(number) * upto[-1])
+            # Rounding may bring the product up to the sum itself.
+            index = min(index, bisect_left(upto, upto[-1]))
+            drawn.append((index, left[index] / upto[-1]))
             left[index] = 0.0
-            if closing is not None:
-                left[closing(index)] = 0.0
+            for closed in () if closing is None else closing(index):
+                left[closed] = 0.0
         return drawn
 
     def _uniform(self, number: int) -> float:
@@ -122,6 +125,8 @@ class Lottery:
 
     def draw(self, exploration: Exploration, count: int) -> list[tuple[int, float]]:
         """Up to `count` different items, each with the probability of having been drawn."""
+        if not self.groups:
+            return exploration.draw(self.chances, count)
         groups, left = [np.array(group) for group in self.groups], [np.array(room) for room in self.left]
 
         def closing(index: int) -> NDArray[np.int64]:
@@ -132,7 +137,7 @@ class Lottery:
                     shut |= (group >= 0) & (room[group] <= 0)
             return np.flatnonzero(shut)
 
-        return exploration.draw(np.array(self.chances), count, closing if groups else None)
+        return exploration.draw(self.chances, count, closing)
 
 
 def optimistic(scores: NDArray[np.float32], people: NDArray[np.float32]) -> NDArray[np.float32]:

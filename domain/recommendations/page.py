@@ -70,6 +70,7 @@ class RecommendedItem:
         score: in standard deviations above the model's average item.
         propensity: the probability with which it was put at this place, in (0, 1].
         rule_id: the rule that pinned it there; None if none did.
+        told: what doors made of it, to be told again where the same place is served again.
     """
 
     item_id: ItemId
@@ -83,6 +84,7 @@ class RecommendedItem:
     sources: tuple[Source, ...]
     propensity: float
     rule_id: str | None
+    told: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

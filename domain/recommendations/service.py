@@ -6,7 +6,7 @@ Whoever has not agreed to it, or asks not to be personalised, gets the answer th
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID, uuid4
 
 from domain.catalog.snapshot import CatalogSnapshot
@@ -20,7 +20,7 @@ from domain.recommendations.draft import Draft
 from domain.recommendations.drafting import POLICY_VERSION, Drafting, Fitting
 from domain.recommendations.exploration import Exploration
 from domain.recommendations.grounds import Grounds, Prepared
-from domain.recommendations.model import Recommendation
+from domain.recommendations.model import Recommendation, Source
 from domain.recommendations.page import (
     Exposure,
     RecommendationList,
@@ -31,6 +31,8 @@ from domain.recommendations.page import (
 from domain.recommendations.reader import Asker, Readers, local_moment
 from domain.recommendations.tuning import Tuning, tuning_of
 from domain.recommendations.wording import sentence
+
+_Worded: TypeAlias = dict[tuple[int, ItemId], RecommendedItem]
 
 
 class ExposureStore(Protocol):
@@ -112,7 +114,7 @@ class RecommendationService:
         asker = await self._readers.asker(tenant, user_id, personalized=request.personalized)
         around = await self._around(tenant, user_id, asker)
         draft = await self._drafting.draft(asker, around.prepared, request, fitting, around.now, around.tuning)
-        served, exposure = self._drawn(asker, around, request, draft)
+        served, exposure = self._drawn(asker, around, request, draft, {})
         if asker.subject is not None and not (withheld and withheld(served)):
             await self._store.note(tenant, asker.subject.subject_id, exposure)
             await self._experiments.shown(asker.subject, around.steering)
@@ -132,7 +134,7 @@ class RecommendationService:
         recalled = self._drafting.recalled(asker, around.prepared, request, fitting, around.now, around.tuning)
         if recalled is None:
             return None
-        served, exposure = self._drawn(asker, around, request, recalled.value)
+        served, exposure = self._drawn(asker, around, request, recalled.value, recalled.beside)
         if not await self._store.note(tenant, asker.subject.subject_id, exposure, asker.subject):
             return None
         self._drafting.shown(recalled)
@@ -145,12 +147,12 @@ class RecommendationService:
         return _Around(steering, tuning, await self._grounds.of(tenant, tuning), self._clock.now())
 
     def _drawn(
-        self, asker: Asker, around: "_Around", request: RecommendationRequest, draft: Draft
+        self, asker: Asker, around: "_Around", request: RecommendationRequest, draft: Draft, worded: _Worded
     ) -> tuple[RecommendationList, Exposure]:
         recommendation_id = uuid4()
         chance = self._drafting.chance(asker, recommendation_id, around.tuning)
         found = draft.page(chance)
-        served = _served(request, asker, around.prepared, draft, found, recommendation_id, policy_of(chance))
+        served = _served(request, asker, around.prepared, draft, found, recommendation_id, policy_of(chance), worded)
         return served, _exposure(served, request, found[: request.first], around.now)
 
 
@@ -172,12 +174,13 @@ def _served(
     found: Sequence[Recommendation],
     recommendation_id: UUID,
     policy_version: str,
+    worded: _Worded,
 ) -> RecommendationList:
     page = found[: request.first]
     shown = request.after.and_also(entry.item_id for entry in page)
     return RecommendationList(
         recommendation_id=recommendation_id,
-        items=tuple(_item(place, entry, prepared.catalog) for place, entry in enumerate(page)),
+        items=tuple(_placed(place, entry, prepared.catalog, worded) for place, entry in enumerate(page)),
         has_next=len(found) > request.first and shown.may_grow,
         shown=shown,
         model_version=prepared.version,
@@ -215,6 +218,16 @@ def _exposure(
         items=page,
         served_at=now,
     )
+
+
+def _placed(position: int, entry: Recommendation, catalog: CatalogSnapshot, worded: _Worded) -> RecommendedItem:
+    """A place in words; of what is not drawn they are the same in every serving of a page."""
+    if Source.EXPLORATION in entry.sources:
+        return _item(position, entry, catalog)
+    item = worded.get((position, entry.item_id))
+    if item is None:
+        item = worded[position, entry.item_id] = _item(position, entry, catalog)
+    return item
 
 
 def _item(position: int, entry: Recommendation, catalog: CatalogSnapshot) -> RecommendedItem:

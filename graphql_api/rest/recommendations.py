@@ -3,7 +3,9 @@
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
+import orjson
 from pydantic import AwareDatetime, Field, StringConstraints
+from starlette.responses import Response
 
 from domain.catalog.model import ItemKind
 from domain.ids import ItemId
@@ -19,6 +21,7 @@ from domain.recommendations.paging import NOTHING_SHOWN, Shown
 from graphql_api.auth import Scope
 from graphql_api.rest.fields import AnswerPart, ItemIdText, RequestPart, Text, UserIdText
 from graphql_api.rest.operation import Call, Operation
+from graphql_api.rest.paths import PREFIX
 from graphql_api.rest.used_data import UsedDataAnswer
 
 MAX_EXCLUDED = 500
@@ -131,8 +134,13 @@ class RecommendationsAnswer(AnswerPart):
     @classmethod
     def of(cls, page: RecommendationList) -> Self:
         """The page as clients see it."""
+        return cls.around(page, [RecommendationAnswer.of(item) for item in page.items])
+
+    @classmethod
+    def around(cls, page: RecommendationList, listed: list[RecommendationAnswer]) -> Self:
+        """What is told of a page around its places, and these of its places."""
         return cls(
-            recommendations=[RecommendationAnswer.of(item) for item in page.items],
+            recommendations=listed,
             recommendation_id=page.recommendation_id,
             model_version=page.model_version,
             personalized=page.personalized,
@@ -142,10 +150,25 @@ class RecommendationsAnswer(AnswerPart):
         )
 
 
-async def recommend(call: Call, body: RecommendationsRequest) -> RecommendationsAnswer:
+async def recommend(call: Call, body: RecommendationsRequest) -> Response:
     """A page of recommendations."""
     tenant, user = call.reach(body.user_id)
-    return RecommendationsAnswer.of(await call.services.recommendations.recommend(tenant, user, body.meaning()))
+    page = await call.services.recommendations.recommend(tenant, user, body.meaning())
+    return Response(told(page), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+def told(page: RecommendationList) -> bytes:
+    """A page as `RecommendationsAnswer` tells it; the JSON of a place is made once, also where it is served again."""
+    around = RecommendationsAnswer.around(page, []).model_dump(by_alias=True)
+    return orjson.dumps({**around, "recommendations": list(map(_told, page.items))})
+
+
+def _told(item: RecommendedItem) -> orjson.Fragment:
+    found = item.told.get(PREFIX)
+    if not isinstance(found, orjson.Fragment):
+        made = RecommendationAnswer.of(item).model_dump_json(by_alias=True)
+        found = item.told[PREFIX] = orjson.Fragment(made.encode())
+    return found
 
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from redis.asyncio import Redis
 
@@ -15,6 +16,7 @@ from domain.ids import SubjectId, UserId
 from domain.privacy.model import OBSERVED_PURPOSES, ConsentPurpose
 from domain.recommendations.page import RecommendationList, RecommendationRequest
 from domain.storage.postgres import Database, Transaction, statements_run
+from graphql_api.rest.recommendations import RecommendationsAnswer, told
 from tests.api.rest_room import AGREED, RestRoom
 
 ANNA = UserId("anna")
@@ -182,3 +184,29 @@ async def test_who_comes_back_after_an_erasure_is_somebody_new(own: Services, ro
     )
     page, _ = await listed(own, room)
     assert not page.personalized
+
+
+async def test_a_page_over_rest_is_what_its_description_says_of_it_also_when_it_is_told_again(
+    own: Services, room: RestRoom
+) -> None:
+    for _ in range(2):
+        page, _ = await listed(own, room)
+        for _ in range(2):
+            answer = RecommendationsAnswer.model_validate_json(told(page))
+            assert answer == RecommendationsAnswer.of(page)
+            assert orjson.loads(told(page)) == orjson.loads(answer.model_dump_json(by_alias=True))
+    assert {item.position for item in page.items} == set(range(len(page.items)))
+
+
+async def test_the_places_of_one_person_are_never_told_to_another(own: Services, room: RestRoom) -> None:
+    await room.agree("bert")
+    data = BehaviorData(actions=(Action("template_used", "template_5"),))
+    await own.behavior.learn_preferences(room.tenant, UserId("bert"), data)
+    evidence = set()
+    for _ in range(3):
+        await listed(own, room)
+        page = await own.recommendations.recommend(room.tenant, UserId("bert"), RecommendationRequest())
+        listing = orjson.loads(told(page))["recommendations"]
+        evidence |= {item for place in listing for reason in place["reasons"] for item in reason["evidence"]}
+        assert [place["itemId"] for place in listing] == [item.item_id for item in page.items]
+    assert evidence <= {"template_5"}
