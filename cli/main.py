@@ -1,5 +1,6 @@
 """The command `personalization`: a command's module is loaded only when it is called, so `--help` is instant."""
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -48,6 +49,8 @@ class LazyCommands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
+        # Read once, when NumPy is loaded. More threads wait for each other in a small system longer than it takes.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 

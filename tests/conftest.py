@@ -13,6 +13,9 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
+# As `personalization` does it: read once, when NumPy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from domain.clock import FixedClock
 from domain.ids import TenantId
 from domain.privacy.keys import derive

@@ -180,6 +180,19 @@ def test_the_module_runs_as_the_command_does() -> None:
     assert "0." in shown.stdout
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("2", 2)])
+def test_a_command_computes_in_one_thread_unless_told_otherwise(given: str | None, threads: int) -> None:
+    """Several threads of one small product wait for each other: many times longer where processors are busy."""
+    code = (
+        "from click.testing import CliRunner; from cli.main import main; CliRunner().invoke(main, ['train', '--help']);"
+        "import numpy, threadpoolctl; print({one['num_threads'] for one in threadpoolctl.threadpool_info()})"
+    )
+    variables = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    variables |= {"OPENBLAS_NUM_THREADS": given} if given else {}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables)
+    assert shown.stdout == f"{{{min(threads, os.cpu_count() or 1)}}}\n"
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 200_000, b"7"])
 def test_a_configuration_that_is_none_is_wrong_input(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
