@@ -173,7 +173,7 @@ def test_chances_and_losses_are_consistent(a: int, b: int, c: int, d: int) -> No
     one, other = beta_posterior(a, b), beta_posterior(c, d)
     assert chance_to_beat(one, other) + chance_to_beat(other, one) == pytest.approx(1.0, abs=1e-9)
     gain = expected_loss(one, other) - expected_loss(other, one)
-    assert gain == pytest.approx(other.mean() - one.mean(), abs=1e-9)
+    assert gain == pytest.approx(c / (c + d) - a / (a + b), abs=1e-9)
     assert sum(probability_best([one, other, beta_posterior(3, 9)])) == pytest.approx(1.0, abs=1e-8)
 
 
