@@ -40,6 +40,18 @@ def artifact(data: TrainingSet) -> Artifact:
 
 
 @pytest.fixture(scope="module")
+def latest(artifact: Artifact) -> FactorModel:
+    """A champion that was trained on everything."""
+    return FactorModel.from_artifact(artifact)
+
+
+@pytest.fixture(scope="module")
+def tasteless(data: TrainingSet) -> Artifact:
+    """A version that can tell no taste."""
+    return train(data, TASTELESS, quiet)
+
+
+@pytest.fixture(scope="module")
 def earlier(data: TrainingSet) -> FactorModel:
     """A champion that was trained when two thirds of the time had passed."""
     return model(until(data, SPLIT))
@@ -69,24 +81,26 @@ def test_a_version_as_good_as_the_champion_passes_on_actions_that_neither_saw(
     assert against["low"] <= against["difference"] <= against["high"]
 
 
-def test_a_version_with_worse_settings_is_refused_with_reasons(data: TrainingSet) -> None:
-    poor = train(data, TASTELESS, quiet)
-    found = verdict(
-        data, poor, Champion(VERSION, model(data), float(data.occurred_at.max()), CONFIG.model_dump()), TASTELESS
-    )
+def test_a_version_with_worse_settings_is_refused_with_reasons(
+    data: TrainingSet, tasteless: Artifact, latest: FactorModel
+) -> None:
+    champion = Champion(VERSION, latest, float(data.occurred_at.max()), CONFIG.model_dump())
+    found = verdict(data, tasteless, champion, TASTELESS)
     assert found.details["basis"] == BY_SETTINGS
     assert not found.passed
     assert any(reason.startswith("overall: worse than the champion") for reason in found.details["reasons"])
 
 
-def test_a_champion_is_not_measured_on_what_it_has_seen(data: TrainingSet, artifact: Artifact) -> None:
+def test_a_champion_is_not_measured_on_what_it_has_seen(
+    data: TrainingSet, artifact: Artifact, latest: FactorModel
+) -> None:
     """Measured as it serves it would win by memory: what it is asked for is in what it learned from."""
     last = float(data.occurred_at.max())
-    found = verdict(data, artifact, Champion(VERSION, model(data), last, CONFIG.model_dump()))
+    found = verdict(data, artifact, Champion(VERSION, latest, last, CONFIG.model_dump()))
     assert found.passed
     assert found.details["basis"].startswith("popularity alone")
     assert all(entry["champion"] is None for entry in found.details["slices"])
-    pretending = verdict(data, artifact, Champion(VERSION, model(data), SPLIT, CONFIG.model_dump()))
+    pretending = verdict(data, artifact, Champion(VERSION, latest, SPLIT, CONFIG.model_dump()))
     unfair = slices(pretending)["overall"]["against_champion"]["difference"]
     assert unfair < -0.02
 
@@ -148,7 +162,9 @@ def test_off_policy_says_when_there_is_not_enough(data: TrainingSet, artifact: A
     assert found.details["off_policy"] == {"places": 0, "conclusion": NOT_ENOUGH}
 
 
-def test_off_policy_tells_versions_apart_by_what_people_took(data: TrainingSet, artifact: Artifact) -> None:
+def test_off_policy_tells_versions_apart_by_what_people_took(
+    data: TrainingSet, artifact: Artifact, tasteless: Artifact, earlier: FactorModel
+) -> None:
     """People take items of their own taste when chance shows them."""
     rng = np.random.default_rng(0)
     users, items = rng.integers(0, USERS, 2000), rng.integers(0, len(data.item_ids), 2000)
@@ -166,8 +182,8 @@ def test_off_policy_tells_versions_apart_by_what_people_took(data: TrainingSet, 
     assert told["difference"]["low"] > 0
     assert told["challenger"]["snips"]["value"] > told["champion"]["snips"]["value"]
     worse = judged(
-        Candidate(train(data, TASTELESS, quiet), data, TASTELESS),
-        Champion(VERSION, model(until(data, SPLIT)), SPLIT, CONFIG.model_dump()),
+        Candidate(tasteless, data, TASTELESS),
+        Champion(VERSION, earlier, SPLIT, CONFIG.model_dump()),
         explored,
         quiet,
     )
