@@ -28,8 +28,8 @@ class UserSyncInput:
     revision: float = strawberry.field(
         description="Grows with each change of this user, such as milliseconds since 1970; a whole number below 2^53."
     )
-    attributes: JSON = strawberry.field(
-        default_factory=dict, description="At most 50 names with texts, numbers, or true or false."
+    attributes: JSON | None = strawberry.field(
+        default=None, description="At most 50 names with texts, numbers, or true or false."
     )
     roles: list[str] = strawberry.field(default_factory=list, description="What the user is there, such as `editor`.")
     deleted: bool = strawberry.field(default=False, description="The user is gone: delete what is kept of them.")
@@ -147,7 +147,7 @@ class AccountMutation:
 def _change(given: UserSyncInput) -> AccountChange:
     if not given.revision.is_integer():
         raise ValidationFailed("must be a whole number from 0 to 2^53 - 1", field="revision")
-    attributes = cast("Mapping[str, Attribute]", given.attributes)
+    attributes = cast("Mapping[str, Attribute]", {} if given.attributes is None else given.attributes)
     if not isinstance(attributes, dict):
         raise ValidationFailed("must be an object", field="attributes")
     for name, value in attributes.items():

@@ -25,8 +25,8 @@ class VariationInput:
 
     key: str = strawberry.field(description="Its name within the experiment: lower-case letters, digits, `_.-`.")
     name: str = strawberry.field(default="", description="For people.")
-    parameters: JSON = strawberry.field(
-        default_factory=dict,
+    parameters: JSON | None = strawberry.field(
+        default=None,
         description="What it changes, by name: parameters of the service, such as `recommendations.diversity`, "
         "`ui.density` or `generation.pace`, which are checked, and any of your own. `{ui: {density: 'compact'}}` is "
         "the same as `{'ui.density': 'compact'}`.",
@@ -110,8 +110,8 @@ class CreateExperimentInput:
     variations: list[VariationInput] = strawberry.field(description="Two to twenty; the first is the control.")
     weights: list[float] | None = strawberry.field(default=None, description="The share of each; equal if absent.")
     coverage: float = strawberry.field(default=1.0, description="The share of those meant that takes part.")
-    condition: JSON = strawberry.field(
-        default_factory=dict,
+    condition: JSON | None = strawberry.field(
+        default=None,
         description="Whom it is for, such as `{country: 'PT', segment: {$in: [1, 2]}}`: attributes of the account, "
         "`roles`, `segment` and `id`.",
     )
@@ -163,11 +163,14 @@ def written(given: Any) -> Any:
 
 
 def dotted(parameters: Any) -> Any:
-    """Parameters with the names of nested objects joined by dots; GraphQL has no literal for a name with a dot.
+    """Parameters with the names of nested objects joined by dots; GraphQL has no literal for a name with a dot. None
+    are none.
 
     Raises:
         ValidationFailed: two of them have the same name then.
     """
+    if parameters is None:
+        return {}
     if not isinstance(parameters, Mapping):
         return parameters
     found: dict[str, Any] = {}
