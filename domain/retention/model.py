@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.ids import ModelVersion, SubjectId
+from domain.ids import ModelVersion
 from domain.privacy.model import RULES, PrivacyLevel
 
 CHUNK: Final = 200
@@ -14,14 +14,6 @@ CHUNK: Final = 200
 
 TRAINED_AHEAD: Final = timedelta(days=7)
 """A champion that must go is trained anew so long before, whatever the gate says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Aged:
-    """A person, by what retention needs to know."""
-
-    subject: SubjectId
-    level: PrivacyLevel
 
 
 @dataclass(frozen=True, slots=True)

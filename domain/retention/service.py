@@ -7,12 +7,12 @@ import structlog
 
 from domain.clock import Clock
 from domain.errors import DomainError, Unavailable
-from domain.ids import ModelVersion, TenantId
+from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.jobs.model import JobKind
 from domain.privacy.model import PrivacyLevel
 from domain.profiles.service import Learn
 from domain.realtime.model import UpdateKind
-from domain.retention.model import TRAINED_AHEAD, Aged, Retiring, Swept, kept_since
+from domain.retention.model import TRAINED_AHEAD, Retiring, Swept, kept_since
 
 ACTOR = "retention"
 
@@ -22,20 +22,26 @@ log = structlog.get_logger(__name__)
 class RetentionStore(Protocol):
     """The tables that retention looks at."""
 
-    def people(self, tenant: TenantId) -> AsyncIterator[list[Aged]]:
+    def people(self, tenant: TenantId) -> AsyncIterator[list[SubjectId]]:
         """Everybody of a tenant, in chunks."""
         ...
 
     async def too_old(
-        self, tenant: TenantId, people: Sequence[Aged], since: Mapping[PrivacyLevel, Any]
+        self, tenant: TenantId, people: Sequence[SubjectId], since: Mapping[PrivacyLevel, Any]
     ) -> dict[tuple[str, str], int]:
         """How many rows of these people are too old, by table and level."""
         ...
 
     async def sweep(
-        self, tenant: TenantId, people: Sequence[Aged], since: Mapping[PrivacyLevel, Any], learn_from: Learn
+        self, tenant: TenantId, people: Sequence[SubjectId], since: Mapping[PrivacyLevel, Any], learn_from: Learn
     ) -> dict[tuple[str, str], int]:
-        """Delete them in one transaction, and learn the profiles anew that rested on them. Raises `Unavailable`."""
+        """Delete them in one transaction, and learn the profiles anew that rested on them.
+
+        The levels that count are those of that transaction, and stay until it ends.
+
+        Raises:
+            Unavailable: somebody learns from these people at this moment.
+        """
         ...
 
     async def retiring(self, tenant: TenantId) -> list[Retiring]:

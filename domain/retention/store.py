@@ -1,7 +1,7 @@
 """Deletion by age in Postgres: the tables, and the column that dates their rows, come from the data map."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,11 +17,15 @@ from domain.privacy.model import PrivacyLevel
 from domain.profiles.service import Learn
 from domain.profiles.store import learned_anew
 from domain.realtime.store import Outbox
-from domain.retention.model import CHUNK, Aged, Retiring
+from domain.retention.model import CHUNK, Retiring
 from domain.rights.model import MODELS_RETIRED_AFTER, TRAINING_TAKES_AT_MOST
 from domain.storage.postgres import Database, Transaction
 
 LOG: Final = "user_behavior_events"
+
+_LEVELS = """
+    SELECT subject_id, privacy_level FROM subjects
+    WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND erased_at IS NULL ORDER BY subject_id"""
 
 _UNLEARN = """
     UPDATE user_profiles SET learned_sealed = NULL, event_count = 0, updated_at = $3
@@ -98,7 +102,7 @@ class PostgresRetention:
         self._aging = data_map.aging()
         self._clock = clock
 
-    async def people(self, tenant: TenantId) -> AsyncIterator[list[Aged]]:
+    async def people(self, tenant: TenantId) -> AsyncIterator[list[SubjectId]]:
         """Everybody of a tenant, in chunks."""
         after: SubjectId | None = None
         while True:
@@ -106,31 +110,32 @@ class PostgresRetention:
                 rows = await tx.rows("SELECT * FROM people_by_level($1, $2, $3)", tenant, after, CHUNK)
             if not rows:
                 return
-            yield [Aged(SubjectId(row["subject_id"]), PrivacyLevel(row["privacy_level"])) for row in rows]
+            yield [SubjectId(row["subject_id"]) for row in rows]
             after = SubjectId(rows[-1]["subject_id"])
 
     async def too_old(
-        self, tenant: TenantId, people: Sequence[Aged], since: Mapping[PrivacyLevel, datetime]
+        self, tenant: TenantId, people: Sequence[SubjectId], since: Mapping[PrivacyLevel, datetime]
     ) -> dict[tuple[str, str], int]:
         """How many rows of these people are too old, by table and level."""
         found: Counter[tuple[str, str]] = Counter()
-        async with self._database.transaction(tenant, [person.subject for person in people]) as tx:
-            for level, subjects in _by_level(people).items():
+        async with self._database.transaction(tenant, people) as tx:
+            for level, subjects in _by_level(await tx.rows(_LEVELS, tenant, list(people))).items():
                 for entry in self._aging:
                     sql = f"SELECT count(*) FROM {entry.name} {_older(entry)}"  # noqa: S608  # of constants
                     found[entry.name, level.value] = await tx.value(sql, tenant, subjects, since[level])
         return +found
 
     async def sweep(
-        self, tenant: TenantId, people: Sequence[Aged], since: Mapping[PrivacyLevel, datetime], learn_from: Learn
+        self, tenant: TenantId, people: Sequence[SubjectId], since: Mapping[PrivacyLevel, datetime], learn_from: Learn
     ) -> dict[tuple[str, str], int]:
         """Delete them in one transaction, and learn the profiles anew that rested on them."""
         found: Counter[tuple[str, str]] = Counter()
-        everybody = [person.subject for person in people]
         try:
-            async with self._database.transaction(tenant, everybody) as tx:
+            async with self._database.transaction(tenant, people) as tx:
                 changed: set[SubjectId] = set()
-                for level, subjects in _by_level(people).items():
+                # Whoever changes a level waits until what it says is done, or is waited for.
+                levels = await tx.rows(f"{_LEVELS} FOR NO KEY UPDATE", tenant, list(people))
+                for level, subjects in _by_level(levels).items():
                     if level is PrivacyLevel.STRICT:
                         for subject in subjects:
                             await InterestCounter().take_out(tx, tenant, subject)
@@ -144,7 +149,7 @@ class PostgresRetention:
                         )
                         found[entry.name, level.value] += len(gone)
                         changed |= {SubjectId(row[0]) for row in gone} if entry.name == LOG else set()
-                await tx.execute(_EXPIRED_EXPORTS, tenant, everybody, self._clock.now())
+                await tx.execute(_EXPIRED_EXPORTS, tenant, list(people), self._clock.now())
                 await self._learned(tx, tenant, changed, learn_from)
         except (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError) as error:
             raise Unavailable("people are being learned from at this moment", retry_after_seconds=1) from error
@@ -179,10 +184,10 @@ _EXPIRED_EXPORTS = """
     DELETE FROM privacy_exports WHERE tenant_id = $1 AND subject_id = ANY($2::uuid[]) AND expires_at <= $3"""
 
 
-def _by_level(people: Sequence[Aged]) -> dict[PrivacyLevel, list[SubjectId]]:
+def _by_level(rows: Iterable[asyncpg.Record]) -> dict[PrivacyLevel, list[SubjectId]]:
     found: dict[PrivacyLevel, list[SubjectId]] = {}
-    for person in people:
-        found.setdefault(person.level, []).append(person.subject)
+    for row in rows:
+        found.setdefault(PrivacyLevel(row["privacy_level"]), []).append(SubjectId(row["subject_id"]))
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.bootstrap import open_worker
 from domain.clock import FixedClock
-from domain.ids import SubjectId, UserId
+from domain.ids import SubjectId, TenantId, UserId
 from domain.jobs.model import JobKind
 from domain.models.model import ModelStatus
 from domain.privacy.inventory import DATA_MAP
@@ -30,6 +30,8 @@ from workers import main
 DAY = timedelta(days=1)
 SAID = Evidence("2026-01", "settings-page", "DE")
 AGING = {entry.name for entry in DATA_MAP.aging()}
+WAITS = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"""
 STATED = {"user_adaptations", "user_accounts", "consents", "subjects", "subject_identities", "vault.data_keys"}
 
 
@@ -118,6 +120,31 @@ async def test_what_is_left_of_the_strict_goes_with_the_next_run(room: RestRoom,
     assert not set(await rows_left(databases, room.tenant, people)) & AGING
     profile = await room.services.profiles.profile(room.tenant, UserId(CANARY))
     assert profile.event_count == 0
+
+
+async def waited_for(databases: Databases) -> None:
+    """Return once a statement about levels waits for somebody's lock."""
+    async with databases[Role.SERVICE].transaction(TenantId("")) as tx:
+        while not await tx.value(WAITS):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("chosen", "kept"), [("permissive", True), ("standard", False)])
+async def test_the_level_at_the_moment_of_deletion_counts(
+    room: RestRoom, databases: Databases, chosen: str, kept: bool
+) -> None:
+    people = await aged(databases, room)
+    if not kept:
+        await as_before(databases, room, people, "UPDATE subjects SET privacy_level = 'permissive'")
+    observed = AGING & set(await rows_left(databases, room.tenant, people))
+    async with databases[Role.SERVICE].transaction(room.tenant, people) as tx:
+        await tx.execute("UPDATE subjects SET privacy_level = $1 WHERE erased_at IS NULL", chosen)
+        run = asyncio.create_task(room.services.retention.run(room.tenant))
+        waiting = asyncio.create_task(waited_for(databases))
+        await asyncio.wait((run, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+    assert bool((await run).rows) is not kept
+    assert AGING & set(await rows_left(databases, room.tenant, people)) == (observed if kept else set())
 
 
 async def test_a_model_that_learned_from_somebody_erased_is_gone_by_its_deadline(room: RestRoom) -> None:

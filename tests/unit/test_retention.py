@@ -10,31 +10,30 @@ import pytest
 from domain.clock import FixedClock
 from domain.errors import Unavailable
 from domain.ids import ModelVersion, SubjectId, TenantId
-from domain.privacy.model import PrivacyLevel
 from domain.realtime.model import UpdateKind
-from domain.retention.model import Aged, Retiring
+from domain.retention.model import Retiring
 from domain.retention.service import RetentionService
 
 TENANT = TenantId("demo")
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
-ANNA, BERT = (Aged(SubjectId(UUID(int=n)), PrivacyLevel.STANDARD) for n in (1, 2))
+ANNA, BERT = (SubjectId(UUID(int=n)) for n in (1, 2))
 
 
 class Tables:
     """A `RetentionStore` in which somebody learns from Anna."""
 
     def __init__(self) -> None:
-        self.swept: list[Aged] = []
+        self.swept: list[SubjectId] = []
         self.retired: list[ModelVersion] = []
 
-    async def people(self, _tenant: TenantId) -> AsyncIterator[list[Aged]]:
+    async def people(self, _tenant: TenantId) -> AsyncIterator[list[SubjectId]]:
         for person in (ANNA, BERT):
             yield [person]
 
     async def too_old(self, *_asked: Any) -> dict[tuple[str, str], int]:
         return {}
 
-    async def sweep(self, _tenant: TenantId, people: Sequence[Aged], *_how: Any) -> dict[tuple[str, str], int]:
+    async def sweep(self, _tenant: TenantId, people: Sequence[SubjectId], *_how: Any) -> dict[tuple[str, str], int]:
         if ANNA in people:
             raise Unavailable("people are being learned from at this moment")
         self.swept += people
