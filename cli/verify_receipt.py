@@ -1,4 +1,4 @@
-"""`personalization verify-receipt`: is a receipt as it was signed, and does it follow the one before it?"""
+"""`personalization verify-receipt`: is a receipt as it was signed, and do several make one chain?"""
 
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,8 @@ COLUMNS: Final = ("store", "name", "level", "count", "until", "detail")
 def command(files: tuple[Path, ...], public_key: str | None, as_json: bool) -> None:
     """Check signed receipts of erasures, without a service or a network.
 
-    Several files are consecutive receipts: each must name the one before it. Exit status 2 if a byte was changed.
+    Several are checked as one chain, whatever their order: each must name the one before it, and none have the number
+    of another. Exit status 2 if a byte was changed, a receipt is missing between two others, or the chain forks.
 
     \b
     Example:

@@ -86,7 +86,7 @@ def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN2
             app.state.services = services
             with suppress(Unavailable):
                 # Readiness tries again: nothing is sent here before what an older backup brought back is gone.
-                await services.rights.replay()
+                await services.replay.run()
             log.info("api_started", environment=settings.environment, realtime=settings.realtime_enabled)
             yield
             services.health.drain()

@@ -22,7 +22,7 @@ from domain.jobs.schedule import DAY, HOUR, Scheduler, Task
 from domain.jobs.service import Handler, JobRunner
 from domain.jobs.store import RUN_JOB, dump_message, load_message
 from domain.logs import configure_logging
-from domain.rights.service import RightsService
+from domain.rights.replay import Replay
 from domain.settings import Settings, load_settings
 from domain.storage.keys import WORKER_HEARTBEAT_SECONDS, worker_heartbeat
 from domain.storage.redis import RedisStore
@@ -103,7 +103,7 @@ async def start(ctx: Context) -> None:
         "scheduler": Scheduler(tasks(ctx), parts.runs, services.clock),
     }
     batches = BatchLoop(services.behavior, services.profiles, services.clock)
-    ctx["batches"] = asyncio.create_task(_learn(services.rights, batches))
+    ctx["batches"] = asyncio.create_task(_learn(services.replay, batches))
     log.info("worker_started")
 
 
@@ -210,11 +210,11 @@ async def _for_each_tenant(ctx: Context, act: Callable[[TenantId], Awaitable[obj
             log.exception(failed, tenant=tenant)
 
 
-async def _learn(rights: RightsService, batches: BatchLoop) -> None:
+async def _learn(replay: Replay, batches: BatchLoop) -> None:
     """Learn from batches, once nothing is left that an older backup brought back."""
     while True:
         try:
-            await rights.replay()
+            await replay.run()
             break
         except Unavailable as error:
             log.warning("erasures_not_replayed", reason=error.message)

@@ -48,6 +48,7 @@ from domain.realtime.service import OutboxPublisher
 from domain.recommendations.segmentation import SegmentService
 from domain.recommendations.store import PostgresSegmentStore
 from domain.retention.store import ObservedRows
+from domain.rights.replay import Replay
 from domain.rights.service import RightsService
 from domain.rules.service import RuleService
 from domain.rules.store import PostgresRuleStore
@@ -96,7 +97,8 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, trials, rules = PostgresJobStore(database), make_experiments(ground), _rules(ground)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
-    righting = make_rights(ground, jobs := JobQueue(job_store, _waker(stack, ground), clock), profiles.lessons)
+    jobs = JobQueue(job_store, _waker(stack, ground), clock)
+    righting = make_rights(stack, ground, jobs, profiles.lessons)
     return Services(
         **vars(listing),
         **vars(trials),
@@ -125,7 +127,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         rates=ground.rates,
         audit=ground.audit,
         bus=ground.bus,
-        health=_health(ground, behavior, righting.rights),
+        health=_health(ground, behavior, righting.replay),
         diagnosis=make_diagnosis(ground, trials),
         metrics=ground.registry,
         backlog=BacklogWatch(behavior.backlog, ground.registry),
@@ -241,16 +243,16 @@ def _insights(ground: Ground) -> InsightService:
     )
 
 
-def _health(ground: Ground, behavior: BehaviorService, rights: RightsService) -> HealthService:
+def _health(ground: Ground, behavior: BehaviorService, replay: Replay) -> HealthService:
     async def serving(tenant: TenantId) -> ServingState:
-        model, backlog = await ground.models.current(tenant), await behavior.backlog()
+        model, backlog = await ground.models.current(tenant), await behavior.backlog(tenant)
         version = None if model is None else model.record.version
         return ServingState(version, backlog.waiting, backlog.oldest_received_at)
 
     async def postgres() -> None:
         await ground.database.ping()
         # A database that was restored from an older backup is not fit to serve before what was erased is gone again.
-        await rights.replay()
+        await replay.run()
 
     essential, helpful = {"postgres": postgres}, {"redis": ground.redis.ping}
     return HealthService(essential, helpful, serving, ground.clock.now, _switched_off(ground.settings))

@@ -4,19 +4,23 @@ One line of JSON for each erasure, appended and synced before the erasure ends. 
 random ids.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+import orjson
 
 from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId
-from domain.privacy.key_file import sync_folder
+from domain.rights.lines import append
 from domain.rights.model import Tombstone
+
+AT_ONCE: Final = 2_000
+"""So many lines are held in memory."""
 
 
 class Journal:
@@ -28,25 +32,20 @@ class Journal:
     def add(self, tombstone: Tombstone) -> None:
         """Append a tombstone, durably; one that is there already may be there twice. Raises `Unavailable`."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(_line(tombstone))
-                file.flush()
-                os.fsync(file.fileno())
-            # Without this the file itself, if it is new, may be gone after a loss of power.
-            sync_folder(self._path.parent)
+            append(self._path, _line(tombstone))
         except OSError as error:
             raise Unavailable("the journal of erasures cannot be written", retry_after_seconds=5) from error
 
-    def read(self) -> list[Tombstone]:
-        """Every tombstone, each erasure once. Raises `Unavailable`."""
+    def read(self) -> Iterator[list[Tombstone]]:
+        """Every tombstone, in the order of the file and at most `AT_ONCE` at a time. Raises `Unavailable`."""
         try:
-            content = self._path.read_bytes() if self._path.exists() else b""
+            if not self._path.exists():
+                return
+            with self._path.open("rb") as file:
+                while lines := list(islice(file, AT_ONCE)):
+                    yield [tombstone for line in lines if (tombstone := _tombstone(line)) is not None]
         except OSError as error:
             raise Unavailable("the journal of erasures cannot be read", retry_after_seconds=5) from error
-        return list({tombstone.request_id: tombstone for tombstone in _tombstones(content)}.values())
 
 
 def _line(tombstone: Tombstone) -> bytes:
@@ -57,21 +56,23 @@ def _line(tombstone: Tombstone) -> bytes:
         "subjects": [str(subject) for subject in tombstone.subjects],
         "erasedAt": tombstone.erased_at.isoformat(),
     }
-    # A line that was cut short by a crash is closed by the line feed before the next one.
-    return b"\n" + json.dumps(told, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
-def _tombstones(content: bytes) -> Iterator[Tombstone]:
-    for line in content.splitlines():
-        try:
-            told: dict[str, Any] = json.loads(line)
-        except ValueError:
-            # Cut short: its erasure did not end, and is written again when it does.
-            continue
-        yield Tombstone(
+def _tombstone(line: bytes) -> Tombstone | None:
+    try:
+        told: dict[str, Any] = orjson.loads(line)
+    except ValueError:
+        # Empty, or cut short: then its erasure did not end, and is written again when it does.
+        return None
+    try:
+        return Tombstone(
             TenantId(told["tenant"]),
             UUID(told["requestId"]),
             bytes.fromhex(told["identityHash"]),
             tuple(SubjectId(UUID(subject)) for subject in told["subjects"]),
             datetime.fromisoformat(told["erasedAt"]),
         )
+    except (KeyError, TypeError, ValueError) as error:
+        # Whom it names must not come back unnoticed: somebody has to look at it.
+        raise Unavailable("the journal of erasures holds a line that is no erasure") from error

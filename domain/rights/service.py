@@ -4,8 +4,7 @@ A request is a row with a checkpoint; workers, the command line and the deletion
 the same steps. Two that work on one request take each step once between them.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID, uuid4
@@ -15,15 +14,13 @@ import structlog
 from domain.clock import Clock
 from domain.erasure.model import Reached
 from domain.errors import DomainError, NotFound
-from domain.ids import SubjectId, TenantId, UserId
+from domain.ids import TenantId, UserId
 from domain.rights.erasure import Overtaken, Report
-from domain.rights.journal import Journal
-from domain.rights.model import PrivacyRequest, RequestKind, RequestState, Tombstone
+from domain.rights.model import PrivacyRequest, RequestKind, RequestState
 from domain.rights.signing import FORMAT, ReceiptSigner
 
 MOST_REQUESTS: Final = 100
 AT_A_TIME: Final = 20
-KEYS_AT_A_TIME: Final = 500
 
 log = structlog.get_logger(__name__)
 
@@ -71,14 +68,6 @@ class RequestStore(Protocol):
         """Keep the receipt that `written` makes of its number and the hash of the one before."""
         ...
 
-    async def known(self, tenant: TenantId, request_ids: Sequence[UUID]) -> set[UUID]:
-        """Those of these requests whose rows have been deleted."""
-        ...
-
-    async def restore(self, tombstone: Tombstone, now: datetime) -> bool:
-        """Keep the request of a tombstone again, as one whose people are found; False if the tenant is unknown."""
-        ...
-
 
 class Runner(Protocol):
     """Who finishes requests of a kind."""
@@ -93,14 +82,6 @@ class Directory(Protocol):
 
     def identity_hash(self, tenant: TenantId, user_id: UserId) -> bytes:
         """What stands for an external id."""
-        ...
-
-
-class Keys(Protocol):
-    """Where people's keys end."""
-
-    async def destroy_left(self, tenant: TenantId, subjects: Sequence[SubjectId]) -> int:
-        """Destroy the keys of those who still, or again, have one; how many they were."""
         ...
 
 
@@ -119,24 +100,18 @@ class RightsService:
         self,
         store: RequestStore,
         runners: Mapping[RequestKind, Runner],
-        journal: Journal,
         directory: Directory,
-        keys: Keys,
         work: Work,
         signer: ReceiptSigner,
         clock: Clock,
     ) -> None:
         self._store = store
         self._runners = runners
-        self._journal = journal
         self._directory = directory
-        self._keys = keys
         self._work = work
         self._clock = clock
         self._signer = signer
         self.public_key: Final = signer.public_key
-        self._replaying = asyncio.Lock()
-        self._replayed = False
 
     async def request_erasure(self, tenant: TenantId, user_id: UserId) -> PrivacyRequest:
         """Ask for everything about a person to be erased; asking twice is asking once.
@@ -247,40 +222,6 @@ class RightsService:
             )
 
         return await self._store.add_receipt(tenant, uuid4(), written)
-
-    async def replay(self) -> int:
-        """Erase again what an older backup brought back, once a process; how many erasures that were.
-
-        Raises:
-            Unavailable: a part is down; nothing should be answered before this succeeds.
-        """
-        async with self._replaying:
-            if self._replayed:
-                return 0
-            again = 0
-            async for tombstone in self._resurrected():
-                if await self._store.restore(tombstone, self._clock.now()):
-                    await self.finish(tombstone.tenant, tombstone.request_id)
-                    log.warning("erased_again", tenant=tombstone.tenant, request_id=str(tombstone.request_id))
-                    again += 1
-            self._replayed = True
-            return again
-
-    async def _resurrected(self) -> AsyncIterator[Tombstone]:
-        tombstones = await asyncio.to_thread(self._journal.read)
-        for tenant in sorted({tombstone.tenant for tombstone in tombstones}):
-            own = [tombstone for tombstone in tombstones if tombstone.tenant == tenant]
-            await self._destroy_restored(tenant, [subject for tombstone in own for subject in tombstone.subjects])
-            known = await self._store.known(tenant, [tombstone.request_id for tombstone in own])
-            for tombstone in own:
-                if tombstone.request_id not in known:
-                    yield tombstone
-
-    async def _destroy_restored(self, tenant: TenantId, erased: Sequence[SubjectId]) -> None:
-        """The vault may have been restored alone: then the database knows of erasures whose keys are back."""
-        for start in range(0, len(erased), KEYS_AT_A_TIME):
-            if back := await self._keys.destroy_left(tenant, erased[start : start + KEYS_AT_A_TIME]):
-                log.warning("keys_destroyed_again", tenant=tenant, keys=back)
 
     async def _asked(self, tenant: TenantId, user_id: UserId, kind: RequestKind) -> PrivacyRequest:
         digest = self._directory.identity_hash(tenant, user_id)

@@ -9,6 +9,7 @@ put in leaves a hash that fits nowhere.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import rfc8785
@@ -79,13 +80,29 @@ def verified(content: bytes, public_key: str | None = None) -> dict[str, Any]:
 
 
 def require_chained(contents: Sequence[bytes], public_key: str | None = None) -> list[dict[str, Any]]:
-    """The receipts of consecutive files.
+    """The receipts of one tenant by their numbers, each once; a file may hold several, one a line.
 
     Raises:
-        ReceiptInvalid: one is altered, or does not follow the one before it.
+        ReceiptInvalid: one is altered, some are of different tenants, one is missing between two others, or the chain
+            forks: two have the same number, or one does not name the one before it.
     """
-    receipts = [verified(content, public_key) for content in contents]
-    for before, after in zip(contents[:-1], receipts[1:], strict=True):
-        if after.get("previous") != digest(before.decode().removesuffix("\n")):
-            raise ReceiptInvalid(f"Receipt {after.get('number')} does not follow the one before it.")
-    return receipts
+    lines = [line for content in contents for line in content.splitlines(keepends=True) or [content]]
+    found = sorted(((verified(line, public_key), line) for line in dict.fromkeys(lines)), key=_number)
+    for (before, line), (after, _) in pairwise(found):
+        number = after["number"]
+        if after["tenant"] != before["tenant"]:
+            raise ReceiptInvalid("These are receipts of different tenants.")
+        if number == before["number"]:
+            raise ReceiptInvalid(f"The chain forks: two receipts have the number {number}.")
+        if number > before["number"] + 1:
+            raise ReceiptInvalid(f"Between the receipts {before['number']} and {number} there are others.")
+        if after["previous"] != digest(line.decode().removesuffix("\n")):
+            raise ReceiptInvalid(f"The chain forks: receipt {number} does not follow this receipt {before['number']}.")
+    return [receipt for receipt, _ in found]
+
+
+def _number(found: tuple[Mapping[str, Any], bytes]) -> int:
+    receipt = found[0]
+    if not isinstance(receipt.get("number"), int) or not {"tenant", "previous"} <= receipt.keys():
+        raise ReceiptInvalid("This is not a receipt.")
+    return int(receipt["number"])

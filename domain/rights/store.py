@@ -1,6 +1,6 @@
 """Requests and receipts in Postgres."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,9 +15,10 @@ from domain.identities.model import Busy
 from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.privacy.store import locked_subjects
 from domain.realtime.store import Outbox
+from domain.rights.book import ReceiptBook
+from domain.rights.chain import RECEIPT, Written, added, caught_up
 from domain.rights.erasure import Overtaken
 from domain.rights.model import Checkpoint, PrivacyRequest, RequestKind, RequestState, Tombstone, retry_at
-from domain.rights.signing import digest
 from domain.storage.postgres import Database, Transaction
 
 _OPEN: Final = "tenant_id = $1 AND identity_hash = $2 AND kind = $3 AND state IN ('waiting', 'running')"
@@ -71,24 +72,19 @@ _WAITING = """
     SELECT request_id FROM privacy_requests
     WHERE tenant_id = $1 AND state IN ('waiting', 'running') AND retry_at <= $2 ORDER BY requested_at LIMIT $3"""
 
-_RECEIPT = "SELECT document FROM privacy_receipts WHERE tenant_id = $1 AND request_id = $2"
-
-_LAST_RECEIPT = "SELECT number, document FROM privacy_receipts WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1"
-
 _DONE = """
     UPDATE privacy_requests SET state = 'done', finished_at = $3, error = NULL,
         checkpoint = CASE kind WHEN 'erasure' THEN 'signed' END
     WHERE tenant_id = $1 AND request_id = $2 AND state <> 'done' RETURNING *"""
 
-_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('privacy receipts ' || $1::text, 0))"
-
 
 class PostgresRights:
     """Requests, receipts and the rows of people, as a `RequestStore` and an `ErasureStore`."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox, book: ReceiptBook) -> None:
         self._database = database
         self._outbox = outbox
+        self._book = book
 
     async def add(self, request: PrivacyRequest) -> PrivacyRequest:
         """Keep a request; one of the same kind and id that is not finished is answered instead."""
@@ -173,23 +169,26 @@ class PostgresRights:
             rows = await tx.rows(_TRAINED, tenant, since, until)
         return [ModelVersion(row["version"]) for row in rows]
 
-    async def sign(
-        self, tenant: TenantId, request_id: UUID, at: datetime, written: Callable[[int, str | None], str]
-    ) -> PrivacyRequest:
+    async def sign(self, tenant: TenantId, request_id: UUID, at: datetime, written: Written) -> PrivacyRequest:
         """Keep the receipt that `written` makes of its number and the hash of the one before; the request is done."""
         async with self._database.transaction(tenant) as tx:
-            await _added(tx, tenant, request_id, written)
+            await added(tx, tenant, request_id, written, self._book)
             return await done(tx, tenant, request_id, at)
 
-    async def add_receipt(self, tenant: TenantId, request_id: UUID, written: Callable[[int, str | None], str]) -> str:
+    async def add_receipt(self, tenant: TenantId, request_id: UUID, written: Written) -> str:
         """Keep the receipt that `written` makes of its number and the hash of the one before."""
         async with self._database.transaction(tenant) as tx:
-            return await _added(tx, tenant, request_id, written)
+            return await added(tx, tenant, request_id, written, self._book)
+
+    async def restore_receipts(self, tenant: TenantId) -> int:
+        """Put back the receipts that only the book has; how many they were."""
+        async with self._database.transaction(tenant) as tx:
+            return await caught_up(tx, tenant, self._book)
 
     async def receipt(self, tenant: TenantId, request_id: UUID) -> str | None:
         """The signed receipt of a request."""
         async with self._database.transaction(tenant) as tx:
-            found = await tx.value(_RECEIPT, tenant, request_id)
+            found = await tx.value(RECEIPT, tenant, request_id)
         return None if found is None else str(found)
 
     async def receipts(self, tenant: TenantId) -> list[str]:
@@ -211,21 +210,6 @@ class PostgresRights:
             await tx.execute(_OVERTAKE, *asked, now)
             await tx.execute(_RESTORE, *asked, now, tombstone.erased_at, list(tombstone.subjects))
             return await tx.value(_GET, tombstone.tenant, tombstone.request_id) is not None
-
-
-async def _added(tx: Transaction, tenant: TenantId, request_id: UUID, written: Callable[[int, str | None], str]) -> str:
-    await tx.rows(_TAKE_TURNS, tenant)
-    last = await tx.row(_LAST_RECEIPT, tenant)
-    number, previous = (1, None) if last is None else (last["number"] + 1, digest(last["document"]))
-    await tx.execute(
-        "INSERT INTO privacy_receipts (tenant_id, number, request_id, document) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (tenant_id, request_id) DO NOTHING",
-        tenant,
-        number,
-        request_id,
-        document := written(number, previous),
-    )
-    return document
 
 
 async def done(tx: Transaction, tenant: TenantId, request_id: UUID, at: datetime) -> PrivacyRequest:

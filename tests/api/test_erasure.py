@@ -11,6 +11,7 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.ids import UserId
+from domain.rights.journal import Journal
 from domain.rights.model import STEPS, Checkpoint, RequestState
 from domain.rights.signing import require_chained, verified
 from domain.storage.postgres import Database, Databases
@@ -189,12 +190,11 @@ async def test_without_redis_it_ends_and_says_until_when_that_waits(
 
 async def test_a_step_that_fails_is_told_and_tried_again(room: RestRoom, monkeypatch: pytest.MonkeyPatch) -> None:
     await acted(room)
-    journal = room.services.rights._journal
 
     def full(*_arguments: Any) -> None:
         raise Unavailable("the disk is full")
 
-    monkeypatch.setattr(type(journal), "add", full)
+    monkeypatch.setattr(Journal, "add", full)
     with pytest.raises(Unavailable):
         await room.services.rights.erase(room.tenant, UserId(ANNA))
     [request] = await room.services.rights.requests(room.tenant, UserId(ANNA))

@@ -14,10 +14,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId, UserId
+from domain.rights.book import ReceiptBook
 from domain.rights.journal import Journal
 from domain.rights.model import STEPS, Checkpoint, RequestState, Tombstone
-from domain.rights.signing import verified
+from domain.rights.signing import ReceiptInvalid, require_chained, verified
 from domain.settings import Settings
 from domain.storage.postgres import Databases
 from domain.storage.roles import Role
@@ -118,6 +120,43 @@ def test_a_restored_backup_is_erased_again_before_the_service_is_ready(redis_url
             assert asyncio.run(restarted(restored)) == (True, False, [RequestState.DONE])
 
 
+async def erased(settings: Settings, *names: str) -> list[str]:
+    """The receipts of the tenant once these people have been erased."""
+    async with application(settings) as app:
+        assert (await app.state.services.health.readiness()).ready
+        room = RestRoom(app, settings, TenantId("restored"))
+        await room.services.catalog.ensure_tenant(room.tenant, "Restored")
+        for name in names:
+            await room.agree(name)
+            await room.services.rights.erase(room.tenant, UserId(name))
+        return await room.services.rights.receipts(room.tenant)
+
+
+def chained(*documents: str) -> list[int]:
+    return [receipt["number"] for receipt in require_chained([line.encode() + b"\n" for line in documents])]
+
+
+def test_the_chain_of_receipts_goes_on_where_it_was_after_a_restore(redis_url: str, tmp_path: Path) -> None:
+    with copied_database() as url:
+        settings = settings_of(url, redis_url, tmp_path, TEST_SECRET)
+        first = asyncio.run(erased(settings, "anna"))
+        with backup_of(url) as older:
+            newest = asyncio.run(erased(settings, "bert", "carl"))
+            restored = settings.model_copy(update={"database_url": older})
+            # One that a crash cut short breaks no chain.
+            book = ReceiptBook(tmp_path / "journal" / "receipts")
+            path = tmp_path / "journal" / "receipts" / "restored.jsonl"
+            path.write_bytes(path.read_bytes() + b'{"publicKey":"')
+            assert asyncio.run(erased(restored)) == newest
+            assert newest[:1] == first
+            after = asyncio.run(erased(restored, "dora"))
+            assert (after[:3], chained(*after)) == (newest, [1, 2, 3, 4])
+            assert [line for page in book.after(TenantId("restored"), 0) for line in page] == after
+            without = settings.model_copy(update={"journal_dir": tmp_path / "elsewhere"})
+            with pytest.raises(ReceiptInvalid, match="forks"):
+                chained(*after, *asyncio.run(erased(without, "emil")))
+
+
 async def test_nothing_is_ready_before_the_journal_was_read(owner_url: str, redis_url: str, tmp_path: Path) -> None:
     settings = settings_of(owner_url, redis_url, tmp_path, TEST_SECRET)
     unreadable = tmp_path / "journal" / "erasures.jsonl"
@@ -155,13 +194,16 @@ def elsewhere(tenant: str) -> Tombstone:
 def test_a_line_of_the_journal_that_was_cut_short_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "journal" / "erasures.jsonl"
     journal = Journal(path)
-    assert journal.read() == []
+    assert list(journal.read()) == []
     first, second = elsewhere("demo"), elsewhere("demo")
     journal.add(first)
     path.write_bytes(path.read_bytes() + b'{"tenant":"de')
     journal.add(second)
     journal.add(second)
-    assert journal.read() == [first, second]
+    assert list(journal.read()) == [[first, second, second]]
+    path.write_bytes(path.read_bytes() + b'{"tenant":"demo"}\n')
+    with pytest.raises(Unavailable, match="no erasure"):
+        list(journal.read())
     assert path.stat().st_mode & 0o777 == 0o600
 
 

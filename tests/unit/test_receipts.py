@@ -81,10 +81,21 @@ def test_somebody_elses_signature_is_refused_where_the_key_is_known() -> None:
 
 def test_receipts_follow_each_other_and_none_can_be_left_out() -> None:
     first, second, third = chain(3)
-    assert [receipt["number"] for receipt in require_chained([first, second, third])] == [1, 2, 3]
-    for broken in ([first, third], [second, first], [first, second, second]):
-        with pytest.raises(ReceiptInvalid, match="does not follow"):
-            require_chained(broken)
+    for whole in ([first, second, third], [third, first, second, second], [second + first, third]):
+        assert [receipt["number"] for receipt in require_chained(whole)] == [1, 2, 3]
+    with pytest.raises(ReceiptInvalid, match="Between the receipts 1 and 3"):
+        require_chained([first, third])
+    with pytest.raises(ReceiptInvalid, match="different tenants"):
+        require_chained([first, written({**RECEIPT, "tenant": "other", "number": 2, "previous": None})])
+
+
+def test_a_fork_is_told() -> None:
+    first, second, third = chain(3)
+    again = written({**RECEIPT, "number": 2, "previous": digest(first.decode().removesuffix("\n")), "kind": "physical"})
+    with pytest.raises(ReceiptInvalid, match="The chain forks: two receipts have the number 2"):
+        require_chained([first, second, third, again])
+    with pytest.raises(ReceiptInvalid, match="The chain forks: receipt 3 does not follow this receipt 2"):
+        require_chained([first, again, third])
 
 
 @pytest.mark.parametrize("command", [["verify-receipt"], ["privacy", "verify-receipt"]])

@@ -51,5 +51,5 @@ async def test_learning_begins_once_erasures_are_replayed_whatever_kept_them_fro
         begun.set()
 
     async with asyncio.timeout(30):
-        await main._learn(cast("Any", SimpleNamespace(replay=replay)), cast("Any", SimpleNamespace(run=run)))
+        await main._learn(cast("Any", SimpleNamespace(run=replay)), cast("Any", SimpleNamespace(run=run)))
     assert begun.is_set()

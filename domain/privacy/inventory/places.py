@@ -25,7 +25,7 @@ PLACES: Final[tuple[Entry, ...]] = (
     folder("keys", "The key that wraps people's keys"),
     folder(
         "journal",
-        "Erasures under keyed hashes and random ids, done again where an older backup is restored",
+        "Erasures under keyed hashes and random ids, done again where an older backup is restored, and their receipts",
         basis=Basis.OBLIGATION,
         keeping=Keeping.EVIDENCE,
     ),
