@@ -39,10 +39,10 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class ServingState:
-    """What a tenant is served by."""
+    """What a tenant is served by, and what of its events waits to be learned from; None where that is not told."""
 
     model_version: ModelVersion | None
-    waiting_events: int
+    waiting_events: int | None
     oldest_waiting_at: datetime | None
 
 

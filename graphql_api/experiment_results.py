@@ -182,6 +182,9 @@ class ExperimentResults:
     erased_units: int = strawberry.field(
         description="People who were erased since the end, and are in these figures still."
     )
+    merged_units: int = strawberry.field(
+        description="Ids that turned out since the end to belong to another of these people; the figures count both."
+    )
 
     @classmethod
     def of(cls, test: Test, evaluation: Evaluation) -> Self:
@@ -204,6 +207,7 @@ class ExperimentResults:
                 reasons=decided["reasons"],
             ),
             erased_units=test.erased_units,
+            merged_units=test.merged_units,
         )
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from domain.errors import Unavailable, ValidationFailed
+from domain.ids import TenantId
 from graphql_api.auth import Scope
 from graphql_api.context import Info
 
@@ -37,7 +38,7 @@ class ServiceMetrics:
     queued_updates: int = strawberry.field(description="Updates that wait for slow listeners.")
     connected: bool = strawberry.field(description="Whether this process hears Redis; false until somebody listens.")
     waiting_events: int | None = strawberry.field(
-        description="Events that are stored and not yet learned from; null while the database is away."
+        description="Events of the tenant that are stored and not yet learned from; null while the database is away."
     )
     oldest_waiting_at: datetime | None = strawberry.field(description="Since when the oldest of them waits.")
 
@@ -66,7 +67,8 @@ class ServiceMetricsSubscription:
     """Live figures of a process."""
 
     @strawberry.subscription(
-        description="How the process that answers is doing, for all tenants together; now, and again every few seconds."
+        description="How the process that answers is doing, for all tenants together, and what waits of the tenant; "
+        "now, and again every few seconds."
     )
     async def service_metrics(
         self,
@@ -74,7 +76,7 @@ class ServiceMetricsSubscription:
         every_seconds: Annotated[int, strawberry.argument(description="How often, 1 to 60 seconds.")] = 5,
     ) -> AsyncIterator[ServiceMetrics]:
         """The counters, again and again."""
-        info.context.allow(Scope.MODELS_ADMIN)
+        tenant = info.context.allow(Scope.MODELS_ADMIN)
         if not FASTEST_SECONDS <= every_seconds <= SLOWEST_SECONDS:
             raise ValidationFailed(f"must be within {FASTEST_SECONDS} to {SLOWEST_SECONDS}", field="everySeconds")
         clock = info.context.services.clock
@@ -82,15 +84,15 @@ class ServiceMetricsSubscription:
         while True:
             counted, at = _count(_Samples(_registries(info))), clock.now()
             since = counted.less(last or counted)
-            yield await _metrics(info, since, at, (at - looked_at).total_seconds() if last else 0.0)
+            yield await _metrics(info, tenant, since, at, (at - looked_at).total_seconds() if last else 0.0)
             last, looked_at = counted, at
             await asyncio.sleep(every_seconds)
 
 
-async def _metrics(info: Info, since: _Counted, at: datetime, seconds: float) -> ServiceMetrics:
+async def _metrics(info: Info, tenant: TenantId, since: _Counted, at: datetime, seconds: float) -> ServiceMetrics:
     now = _Samples(_registries(info))
     try:
-        backlog = await info.context.services.behavior.backlog()
+        backlog = await info.context.services.behavior.backlog(tenant)
     except Unavailable:
         backlog = None
     return ServiceMetrics(

@@ -221,11 +221,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits to be learned from, over all tenants."""
+    """What waits to be learned from; `quarantined` is told over all tenants alone."""
 
     waiting: int
     oldest_received_at: datetime | None
-    quarantined: int
+    quarantined: int = 0
 
 
 class TrainingRow(NamedTuple):

@@ -71,8 +71,8 @@ class BehaviorStore(Protocol):
         """
         ...
 
-    async def backlog(self) -> Backlog:
-        """What waits to be learned from."""
+    async def backlog(self, tenant: TenantId | None = None) -> Backlog:
+        """What waits to be learned from, of one tenant or of all."""
         ...
 
 
@@ -227,9 +227,9 @@ class BehaviorService:
 
         return await self._append(subject, user_id, report)
 
-    async def backlog(self) -> Backlog:
-        """What waits to be learned from."""
-        return await self._store.backlog()
+    async def backlog(self, tenant: TenantId | None = None) -> Backlog:
+        """What waits to be learned from, of one tenant or of all."""
+        return await self._store.backlog(tenant)
 
     async def _append(self, subject: Subject, user_id: UserId, report_for: Callable[[SubjectKey], Report]) -> Receipt:
         """Seal a report for its person and add it; for whoever they became a part of, if that happens meanwhile."""

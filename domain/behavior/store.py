@@ -120,12 +120,13 @@ class PostgresBehaviorStore:
         kind = UpdateKind.INTERACTION_TRACKED
         return Appended(len(added), await self._outbox.announce(tx, tenant, subject, kind, report.announcement))
 
-    async def backlog(self) -> Backlog:
-        """What waits to be learned from."""
+    async def backlog(self, tenant: TenantId | None = None) -> Backlog:
+        """What waits to be learned from, of one tenant or of all."""
         async with self._database.dispatch() as tx:
-            row = await tx.row("SELECT waiting, oldest_received_at, quarantined FROM behavior_backlog()")
-        if row is None:
-            return Backlog(0, None, 0)
+            if tenant is not None:
+                [row] = await tx.rows("SELECT waiting, oldest_received_at FROM tenant_backlog($1)", tenant)
+                return Backlog(row["waiting"], row["oldest_received_at"])
+            [row] = await tx.rows("SELECT waiting, oldest_received_at, quarantined FROM behavior_backlog()")
         return Backlog(row["waiting"], row["oldest_received_at"], row["quarantined"])
 
 

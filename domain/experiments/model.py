@@ -76,6 +76,7 @@ class Test:
         policy: by which units are assigned now; None before the start.
         revision: grows with every change.
         erased_units: how many units were erased after it was stopped; its results have not been computed without them.
+        merged_units: how many ids of its units turned out since then to be another's; its results count them as people.
     """
 
     tenant: TenantId
@@ -88,6 +89,7 @@ class Test:
     stopped_at: datetime | None = None
     revision: int = 0
     erased_units: int = 0
+    merged_units: int = 0
 
     __test__ = False
 

@@ -35,10 +35,12 @@ _ADD_POLICY: Final = """
 _COLUMNS: Final = """
     SELECT t.test_id, t.key, t.status, t.definition, t.created_at, t.started_at, t.stopped_at, t.revision,
            p.phase, p.number, p.seed, p.weights, p.coverage, p.reason, p.made_at,
-           CASE WHEN t.status = 'stopped' THEN
-               (SELECT coalesce(sum(d.units), 0)::bigint FROM ab_test_departures d
-                WHERE d.tenant_id = t.tenant_id AND d.test_id = t.test_id) ELSE 0 END AS erased_units
+           gone.erased_units, gone.merged_units
     FROM ab_tests t
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(d.units), 0)::bigint AS erased_units, coalesce(sum(d.merged), 0)::bigint AS merged_units
+        FROM ab_test_departures d
+        WHERE t.status = 'stopped' AND d.tenant_id = t.tenant_id AND d.test_id = t.test_id) AS gone
     LEFT JOIN LATERAL (
         SELECT * FROM ab_test_policies o WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id
         ORDER BY o.phase DESC, o.number DESC LIMIT 1) AS p ON true"""
@@ -146,6 +148,7 @@ def _test(tenant: TenantId, row: asyncpg.Record) -> Test:
         stopped_at=row["stopped_at"],
         revision=row["revision"],
         erased_units=row["erased_units"],
+        merged_units=row["merged_units"],
     )
 
 

@@ -76,8 +76,8 @@ _FLAG_EXPOSURES = """
         JOIN user_ab_tests o ON o.test_id = a.test_id AND o.phase = a.phase AND o.variation <> a.variation
         WHERE a.tenant_id = $1 AND a.subject_id = $2 AND o.tenant_id = $1 AND o.subject_id = $3 AND a.phase > 0),
     departed AS (
-        INSERT INTO ab_test_departures (tenant_id, test_id, units)
-        SELECT tenant_id, test_id, count(*) FROM user_ab_tests
+        INSERT INTO ab_test_departures (tenant_id, test_id, units, merged)
+        SELECT tenant_id, test_id, 0, count(*) - count(DISTINCT phase) FROM user_ab_tests
         WHERE tenant_id = $1 AND subject_id IN ($2, $3) AND counted IS NOT NULL GROUP BY 1, 2)
     UPDATE user_ab_tests u SET stale = true, counted = NULL,
         multiple = u.multiple OR (u.test_id, u.phase) IN (SELECT test_id, phase FROM twice)

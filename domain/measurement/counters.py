@@ -116,9 +116,9 @@ class CountedLog:
             self._count(subject, report)
         return appended
 
-    async def backlog(self) -> Backlog:
-        """What waits to be learned from."""
-        return await self._store.backlog()
+    async def backlog(self, tenant: TenantId | None = None) -> Backlog:
+        """What waits to be learned from, of one tenant or of all."""
+        return await self._store.backlog(tenant)
 
     def _count(self, subject: SubjectId, report: Report) -> None:
         self._acts.add(subject, self._taken(report))

@@ -65,6 +65,7 @@ class ExperimentDepartureRow(Model):
     tenant_id = fields.TextField()
     test_id = fields.UUIDField()
     units = fields.BigIntField()
+    merged = fields.BigIntField()
 
     class Meta:
         table = "ab_test_departures"

@@ -1,5 +1,6 @@
 """The health check: how well this process can do its work."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -7,6 +8,7 @@ from pydantic import Field
 
 from domain.errors import Unavailable
 from domain.health import Readiness, ServingState, Status
+from graphql_api.auth import Scope
 from graphql_api.rest.fields import AnswerPart
 from graphql_api.rest.operation import Call, NoBody, Operation
 
@@ -17,7 +19,9 @@ class ServingAnswer(AnswerPart):
     """What the caller's tenant is served by."""
 
     model_version: str | None = Field(description="Null before the first training.")
-    waiting_events: int = Field(description="Events that are stored and not yet learned from.")
+    waiting_events: int | None = Field(
+        description="The tenant's events that are stored and not yet learned from; null without `models:admin`."
+    )
     oldest_waiting_at: datetime | None
 
 
@@ -60,9 +64,12 @@ async def _serving(call: Call, readiness: Readiness) -> ServingState | None:
     if call.principal is None or not readiness.ready:
         return None
     try:
-        return await call.services.health.serving(call.principal.tenant)
+        serving = await call.services.health.serving(call.principal.tenant)
     except Unavailable:
         return None
+    if Scope.MODELS_ADMIN in call.principal.scopes:
+        return serving
+    return replace(serving, waiting_events=None, oldest_waiting_at=None)
 
 
 def _health_status(answer: HealthAnswer) -> int:

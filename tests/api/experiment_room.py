@@ -25,7 +25,7 @@ FORCE = f"""mutation Force($input: ForceVariationInput!) {{
   forceVariation(input: $input) {{ __typename ... on Assignment {ASSIGNED} {PROBLEM} }} }}"""
 CONVERT = f"""mutation Convert($input: RecordConversionInput!) {{
   recordConversion(input: $input) {{ __typename ... on EventsRecorded {{ accepted duplicates }} {PROBLEM} }} }}"""
-FIGURES = """{ evaluatedAt phase adaptive erasedUnits
+FIGURES = """{ evaluatedAt phase adaptive erasedUnits mergedUnits
   phases { phase units multiples alarms sampleRatio { p df alarm strays } }
   metrics { key kind arms { variation units value } comparisons { variation difference lift holm benjaminiHochberg
     fixed { low high p } relative { low high } sequential { low high p } bayesian { chanceToWin expectedLoss }

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 from starlette.applications import Starlette
 
+from domain.ids import TenantId
 from graphql_api.auth import Scope
-from tests.api.graphql_room import OWN, Socket, begun, caller, served
+from tests.api.graphql_room import OWN, TRACK, Socket, begun, caller, served
 from tests.api.rest_room import RestRoom, token
 
 METRICS = """subscription Watch($every: Int!) { serviceMetrics(everySeconds: $every) {
@@ -43,6 +45,23 @@ async def test_it_tells_what_happened_since_the_last_time(opened: Socket, room: 
     assert second["failedOperations"] >= 1
     assert second["meanMilliseconds"] > 0
     assert second["waitingEvents"] >= 0
+
+
+async def test_what_waits_is_of_the_callers_tenant_alone(opened: Socket, room: RestRoom) -> None:
+    elsewhere = RestRoom(room.app, room.settings, TenantId(f"t-{uuid4().hex[:12]}"))
+    await elsewhere.services.catalog.ensure_tenant(elsewhere.tenant, "Elsewhere")
+    await (await elsewhere.furnish()).agree("anna")
+    done = {"userId": "anna", "itemId": "modern", "action": "USED"}
+    tracked = await caller(room.app, elsewhere.tenant, "anna").ask(TRACK, input=done)
+    assert tracked["accepted"] == 1, tracked
+    assert (await room.services.behavior.backlog()).waiting > 0
+    await opened.subscribe(METRICS, every=60)
+    told = await opened.next()
+    assert (told["waitingEvents"], told["oldestWaitingAt"]) == (0, None)
+    for scopes, waiting in ((OWN, 0), (OWN - {Scope.MODELS_ADMIN}, None)):
+        async with room.caller("op", scopes) as caller_of_health:
+            answer = (await caller_of_health.get("/health")).json()
+        assert answer["details"]["serving"]["waitingEvents"] == waiting
 
 
 async def test_it_needs_an_operator_and_a_sensible_interval(room: RestRoom, address: str) -> None:

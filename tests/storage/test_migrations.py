@@ -274,7 +274,7 @@ async def test_only_the_functions_reach_across_people_and_nobody_logs_in_as_thei
     assert above_the_rules == []
     work = {
         "lock_behavior_batch", "behavior_backlog", "claim_outbox", "lock_stale_units", "sum_units", "unit_order",
-        "tenants_with_requests", "people_by_level",
+        "tenants_with_requests", "people_by_level", "tenant_backlog",
         "keys_wrapped_otherwise", "quarantined_events",
     }  # fmt: skip
     assert {row["proname"]: row["owner"] for row in definers} == {

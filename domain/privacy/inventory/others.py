@@ -65,8 +65,8 @@ OTHERS: Final[tuple[Entry, ...]] = (
     ),
     other_table(
         "ab_test_departures",
-        "How many people of an experiment are gone since their doings were summed",
-        nobody="departure_id test_id units",
+        "How many people of an experiment are gone, or turned out to be one, since their doings were summed",
+        nobody="departure_id test_id units merged",
     ),
     other_table(
         "ab_test_results",
