@@ -26,6 +26,7 @@ def main() -> int:
         ["benchmarks.protection"],
         ["benchmarks.forgetting"],
         ["benchmarks.whole_requests"],
+        ["benchmarks.replay"],
         ["benchmarks.withdrawal"],
         ["benchmarks.training"],
         ["benchmarks.experiments"],

@@ -109,6 +109,8 @@ class AccountQuery:
         if not 1 <= len(user_ids) <= MOST_USERS:
             raise ValidationFailed(f"1 to {MOST_USERS} users", field="userIds")
         reached = [info.context.reach(user_id, Scope.PROFILE_READ)[1] for user_id in dict.fromkeys(user_ids)]
+        for user_id in reached:
+            await info.context.note_read(user_id, "users")
         found = await info.context.services.accounts.accounts(info.context.tenant, reached)
         return [UserAccount.of(user_id, found[user_id]) for user_id in reached if user_id in found]
 

@@ -31,7 +31,7 @@ class AuditEntry:
         description="The number of the attempt that this is the outcome of; null for attempts. An attempt that nothing "
         "concludes is under way, or was cut short: what it changed is not known."
     )
-    door: str = strawberry.field(description="`graphql`, `rest` or `command`.")
+    door: str = strawberry.field(description="`graphql`, `rest`, `command` or `worker`.")
     correlation_id: str = strawberry.field(description="Under which the request was logged.")
     done_at: datetime = strawberry.field(description="When.")
     digest: str = strawberry.field(description="Seals the entry and all before it.")

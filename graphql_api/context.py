@@ -12,6 +12,7 @@ from domain.realtime.bus import Bus
 from graphql_api.auth import Authenticator, Principal, Scope, refusal
 from graphql_api.following import bus_of
 from graphql_api.loaders import Loaders
+from graphql_api.noting import saw
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,16 @@ class GraphQLContext:
         """
         self.caller.require(scope)
         return self.tenant, self.caller.reach(user_id)
+
+    async def read(self, user_id: str, scope: Scope, action: str) -> tuple[TenantId, UserId]:
+        """As `reach`, for a read that is noted where it is of somebody else. Raises `Unavailable` if it cannot be."""
+        tenant, user = self.reach(user_id, scope)
+        await self.note_read(user, action)
+        return tenant, user
+
+    async def note_read(self, user_id: str | None, action: str) -> None:
+        """Note that what is kept of somebody else, or of everybody, is about to be shown. Raises `Unavailable`."""
+        await saw(self.services, self.caller, action, "graphql", user_id, self.correlation_id)
 
     def for_operation(self) -> "GraphQLContext":
         """A context of the same caller for another operation, with loaders of its own."""

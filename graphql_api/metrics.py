@@ -127,6 +127,6 @@ class MetricsQuery:
         personalized: Annotated[bool, strawberry.argument(description=WITHOUT)] = True,
     ) -> MetricsNode | None:
         """One person's figures."""
-        tenant, user = info.context.reach(user_id, Scope.PROFILE_READ)
+        tenant, user = await info.context.read(user_id, Scope.PROFILE_READ, "metrics")
         measurement = info.context.services.measurement
         return MetricsNode.of(await measurement.metrics(tenant, user, days=days, personalized=personalized))

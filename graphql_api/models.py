@@ -88,7 +88,9 @@ class PromoteModelInput:
     """What to promote."""
 
     version: str = strawberry.field(description="The version.")
-    reason: str = strawberry.field(default="", description="Why, kept with the change; at most 500 characters.")
+    reason: str = strawberry.field(
+        default="", description="Why, kept with the change and naming nobody; at most 500 characters."
+    )
 
 
 @strawberry.input(description="What is to be rolled back.")
@@ -98,7 +100,9 @@ class RollbackModelInput:
     expected: str | None = strawberry.field(
         default=None, description="The version that is meant; if another one serves by now, nothing happens."
     )
-    reason: str = strawberry.field(default="", description="Why, kept with the change; at most 500 characters.")
+    reason: str = strawberry.field(
+        default="", description="Why, kept with the change and naming nobody; at most 500 characters."
+    )
 
 
 @strawberry.input(description="How to train.")

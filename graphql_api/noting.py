@@ -71,6 +71,27 @@ async def noted(
         doing.concerned = _object(given)
 
 
+async def saw(
+    services: Services, principal: Principal, action: str, door: str, user_id: str | None, correlation: str
+) -> None:
+    """Note that a caller is about to be shown what is kept of somebody else; nobody's own reads are noted.
+
+    Args:
+        services: with the log.
+        principal: who asks.
+        action: the operation's GraphQL name.
+        door: `graphql` or `rest`.
+        user_id: whose data; None for that of everybody.
+        correlation: under which the request is logged.
+
+    Raises:
+        Unavailable: the log cannot be written; nothing may be shown.
+    """
+    if user_id != principal.user_id:
+        deed = Deed(action, door, user_id, correlation=correlation)
+        await services.audit.saw(principal.tenant, principal.user_id, deed)
+
+
 def _object(given: Callable[[str], Any]) -> str | None:
     """What an act is about beside a person: ids of the operator's own things, and never another text."""
     for name in _OBJECTS:

@@ -112,7 +112,7 @@ class PrivacyQuery:
         self, info: Info, user_id: Annotated[str, strawberry.argument(description="Whose settings.")]
     ) -> PrivacySettings | None:
         """One person's settings."""
-        return await _settings(info, *info.context.reach(user_id, Scope.PRIVACY_WRITE))
+        return await _settings(info, *await info.context.read(user_id, Scope.PRIVACY_WRITE, "privacySettings"))
 
 
 @strawberry.type

@@ -130,7 +130,7 @@ class ProfileNode(relay.Node):
     @classmethod
     async def load(cls, context: GraphQLContext, user_id: str) -> Self:
         """The profile. Raises `NotFound` where nothing is kept of such a person, or the caller may not reach them."""
-        tenant, user = context.reach(user_id, Scope.PROFILE_READ)
+        tenant, user = await context.read(user_id, Scope.PROFILE_READ, "profile")
         return cls.of(await context.services.profiles.profile(tenant, user))
 
     @classmethod

@@ -94,6 +94,7 @@ class RightsQuery:
     ) -> list[PrivacyRequestNode] | None:
         """Requests, the latest first."""
         tenant, user = _reach(info.context, user_id)
+        await info.context.note_read(user, "privacyRequests")
         return [PrivacyRequestNode.of(found) for found in await info.context.services.rights.requests(tenant, user)]
 
 

@@ -13,6 +13,7 @@ from arq import cron
 from arq.connections import RedisSettings
 from arq.worker import create_worker, func
 
+from domain.auditing.service import Deed
 from domain.bootstrap import WorkerServices, open_worker
 from domain.bootstrap.secrets import require_configured, required
 from domain.errors import DomainError, Unavailable
@@ -29,7 +30,7 @@ from domain.storage.redis import RedisStore
 from workers.apart import Aside, in_a_process, in_a_thread
 from workers.behavior import BatchLoop
 from workers.experiments import ExperimentWatch
-from workers.privacy import PrivacyWork
+from workers.privacy import DOOR, WORKER, PrivacyWork
 from workers.retrain import Retraining
 from workers.training.config import configured
 from workers.watch import ModelWatch
@@ -160,7 +161,10 @@ async def retain_all(ctx: Context) -> None:
     """Delete what has become too old, of every tenant."""
 
     async def retain(tenant: TenantId) -> None:
-        swept = await ctx["parts"].services.retention.run(tenant)
+        services = ctx["parts"].services
+        async with services.audit.doing(tenant, WORKER, Deed("runRetention", DOOR)) as doing:
+            swept = await services.retention.run(tenant)
+            doing.concerned = ",".join((f"rows:{swept.rows.total()}", *map("retired:{}".format, swept.versions)))
         log.info("retention_ran", tenant=tenant, people=swept.people, rows=swept.rows.total())
 
     await _for_each_tenant(ctx, retain, "retention_delayed")
@@ -252,5 +256,5 @@ def _handlers(parts: WorkerServices, settings: Settings, aside: Aside) -> dict[J
     return {
         JobKind.RETRAIN: retraining.run,
         JobKind.WORKFLOWS: mining.run,
-        JobKind.PRIVACY: PrivacyWork(services.rights).run,
+        JobKind.PRIVACY: PrivacyWork(services.rights, services.audit).run,
     }

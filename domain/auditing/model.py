@@ -28,7 +28,7 @@ class Act:
         subject: the pseudonym of the person whom it was about, if it was about one.
         object: what it was about otherwise, such as a model's version; never a text about a person.
         outcome: `ATTEMPTED`, `OK`, or the code of the refusal.
-        door: `graphql`, `rest` or `command`.
+        door: `graphql`, `rest`, `command` or `worker`.
         correlation: under which the request was logged.
         done_at: when.
         concludes: the number of the entry that told of the attempt; None for an attempt.

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, Protocol
 
@@ -18,9 +19,12 @@ from domain.auditing.model import ATTEMPTED, BEGINNING, OK, Act, Entry, follows,
 from domain.clock import Clock
 from domain.errors import DomainError
 from domain.ids import TenantId, UserId
+from domain.privacy.lru import LruCache
 
 PSEUDONYM_BYTES: Final = 16
 WHOLE_PAGE: Final = 500
+NOTED_AGAIN_AFTER: Final = timedelta(hours=1)
+READS_REMEMBERED: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +83,7 @@ class Deed:
 
     Attributes:
         action: the operation's name.
-        door: `graphql`, `rest` or `command`.
+        door: `graphql`, `rest`, `command` or `worker`.
         subject: the external id of the person whom it is about.
         concerned: what it is about otherwise.
         correlation: under which the request is logged.
@@ -116,6 +120,7 @@ class AuditLog:
         self._key = key
         self._pseudonyms = pseudonyms
         self._clock = clock
+        self._seen: LruCache[tuple[TenantId, str, bytes, bytes | None], datetime] = LruCache(READS_REMEMBERED)
 
     @asynccontextmanager
     async def doing(self, tenant: TenantId, actor: UserId, deed: Deed) -> AsyncIterator[Doing]:
@@ -140,6 +145,23 @@ class AuditLog:
             await self._conclude(tenant, under_way, DomainError.code)
             raise
         await self._conclude(tenant, under_way, OK)
+
+    async def saw(self, tenant: TenantId, actor: UserId, deed: Deed) -> None:
+        """Note that somebody is about to be shown what is kept of another person.
+
+        The same read of the same person by the same caller is noted once an hour, by each process.
+
+        Raises:
+            NotFound: there is no such tenant.
+            Unavailable: the log cannot be written; nothing may be shown.
+        """
+        about = None if deed.subject is None else self.pseudonym(tenant, deed.subject)
+        who, now = self.pseudonym(tenant, actor), self._clock.now()
+        read = (tenant, deed.action, who, about)
+        if (last := self._seen.get(read)) is not None and now - last < NOTED_AGAIN_AFTER:
+            return
+        await self._write(tenant, Act(deed.action, who, about, deed.concerned, OK, deed.door, deed.correlation, now))
+        self._seen.put(read, now)
 
     async def _conclude(self, tenant: TenantId, under_way: Doing, outcome: str) -> None:
         number, now = under_way.number, self._clock.now()

@@ -82,7 +82,7 @@ class MetricsAnswer(AnswerPart):
 
 async def read_metrics(call: Call, _body: NoBody) -> MetricsAnswer:
     """What came of personalization for a person."""
-    tenant, user = call.reach(call.request.path_params["userId"])
+    tenant, user = await call.read(call.request.path_params["userId"], "metrics")
     return MetricsAnswer.of(await call.services.measurement.metrics(tenant, user, personalized=call.personalized))
 
 

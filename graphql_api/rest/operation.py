@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
+import structlog
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from domain.bootstrap import Services
 from domain.errors import ValidationFailed
 from domain.ids import TenantId, UserId
 from graphql_api.auth import Principal, Scope, refusal
+from graphql_api.noting import saw
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -60,6 +62,14 @@ class Call:
         if self.principal is None:
             raise refusal()
         return self.principal.tenant, self.principal.reach(user_id)
+
+    async def read(self, user_id: str, action: str) -> tuple[TenantId, UserId]:
+        """As `reach`, for a read that is noted where it is of somebody else. Raises `Unavailable` if it cannot be."""
+        tenant, user = self.reach(user_id)
+        if self.principal is not None:
+            correlation = str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+            await saw(self.services, self.principal, action, "rest", user, correlation)
+        return tenant, user
 
     @property
     def tenant(self) -> TenantId:

@@ -149,7 +149,7 @@ class UpdateProfileRequest(RequestPart):
 
 async def read_profile(call: Call, _body: NoBody) -> ProfileAnswer:
     """What was stated and learned of a person."""
-    tenant, user = call.reach(call.request.path_params["userId"])
+    tenant, user = await call.read(call.request.path_params["userId"], "profile")
     return ProfileAnswer.of(await call.services.profiles.profile(tenant, user))
 
 

@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from domain.bootstrap import open_worker
-from domain.ids import TenantId
+from domain.ids import TenantId, UserId
+from domain.jobs.model import JobKind
 from domain.storage.postgres import Database
 from graphql_api.auth import Scope
 from graphql_api.noting import ORDINARY
@@ -20,6 +21,8 @@ from tests.api.command import personalization
 from tests.api.graphql_room import CONSENT, Graph, begun, caller, consent, served
 from tests.api.rest_room import LEARNT, RestRoom, token
 from tests.storage.test_model_store import artifact
+from workers.main import retain_all
+from workers.privacy import PrivacyWork
 
 ANNA, OLGA = "anna@example.com", "olga"
 LOG = """query L($first: Int! = 50, $after: String, $user: String) {
@@ -68,6 +71,41 @@ async def test_every_door_notes_the_same_act(room: RestRoom, olga: Graph) -> Non
     ]
     assert found[-1]["correlationId"] == "7c" * 16
     assert {e["actor"] for e in found} == {e["subject"] for e in found} != {None}
+
+
+async def test_who_is_shown_somebody_elses_data_is_noted_once_an_hour(room: RestRoom, olga: Graph) -> None:
+    await room.agree(ANNA)
+    for asker in (olga, caller(room.app, room.tenant, ANNA)):
+        for _ in range(2):
+            await asker.ask("query P($user: String!) { profile(userId: $user) { version } }", user=ANNA)
+            await asker.ask("query P($user: String!) { privacySettings(userId: $user) { collects } }", user=ANNA)
+            await asker.ask("query P($user: String!) { privacyRequests(userId: $user) { kind } }", user=ANNA)
+            await asker.ask("query P($user: String!) { users(userIds: [$user]) { userId } }", user=ANNA)
+            await asker.ask("query P($user: String!) { metrics(userId: $user) { days } }", user=ANNA)
+    async with room.caller("rosa", Scope) as client:
+        assert (await client.get(f"/profile/{ANNA}")).status_code == 200
+    page = await olga.ask(LOG, user=ANNA)
+    assert page["intact"]
+    assert [(e["action"], e["door"], e["outcome"]) for e in page["entries"]] == [
+        ("profile", "rest", "OK"),
+        *((name, "graphql", "OK") for name in ("metrics", "users", "privacyRequests", "privacySettings", "profile")),
+    ]
+
+
+async def test_what_workers_do_by_themselves_is_noted(room: RestRoom, olga: Graph) -> None:
+    await room.agree(ANNA)
+    async with open_worker(room.settings) as worker:
+        await worker.services.rights.request_erasure(room.tenant, UserId(ANNA))
+        work = PrivacyWork(worker.services.rights, worker.services.audit)
+        job = await worker.services.job_store.unfinished(room.tenant, JobKind.PRIVACY)
+        assert job is not None
+        await work.run(job, lambda *_told: None)
+        await retain_all({"parts": worker})
+    await room.leave_no_job()
+    assert [(e["action"], e["door"], e["object"]) for e in await entries(olga)] == [
+        ("runRetention", "worker", "rows:0"),
+        ("finishPrivacyRequests", "worker", "finished:1"),
+    ]
 
 
 async def test_what_an_operator_does_names_the_thing_and_the_person_by_pseudonym(room: RestRoom, olga: Graph) -> None:

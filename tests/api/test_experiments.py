@@ -250,24 +250,6 @@ async def test_two_ids_that_become_one_keep_the_first_variation_and_are_flagged(
     assert "more than one variation" in live["decision"]["reasons"][0]
 
 
-async def test_ids_that_become_one_after_the_end_are_not_counted_as_erased(
-    admin: Graph, room: RestRoom, worker: dict[str, Any]
-) -> None:
-    experiment = await started(admin)
-    names = await people(room, 8)
-    for name in names[:7]:
-        await expose(admin, name)
-    await counted(worker)
-    await act(admin, "stop", experiment)
-    await counted(worker)
-    merge = "mutation M($input: MergeIdentityInput!) { mergeIdentity(input: $input) { __typename } }"
-    await admin.ask(merge, input={"userId": names[0], "anonymousId": names[1]})
-    await admin.ask(merge, input={"userId": names[2], "anonymousId": names[7]})
-    await counted(worker)
-    [closed] = await results(admin, experiment, live=False)
-    assert (sum(closed["phases"][0]["units"]), closed["erasedUnits"], closed["mergedUnits"]) == (7, 0, 1)
-
-
 async def test_an_hour_is_evaluated_once_and_a_stop_once_more(
     admin: Graph, room: RestRoom, worker: dict[str, Any]
 ) -> None:

@@ -14,11 +14,13 @@ from domain.ids import SubjectId, TenantId
 from domain.privacy.data_map import Category, DataMap, Erasure, Keeping, Store, differences
 from domain.privacy.inventory import DATA_MAP
 from domain.privacy.inventory.declaring import person_table
+from domain.privacy.inventory.texts import TEXTS, Text
 from domain.storage import keys
 from tests.contract.source import ROOT, Module, modules, plant
 from tests.contract.test_redis_keys import builders, built
 from tests.storage.user_rows import tables
 
+DATA_MAP_OF = {entry.name: entry for entry in DATA_MAP.tables}
 FOLDER_MAKERS = {"open_home", "open_log"}
 SERVERS = {"domain/storage/embedded/postgres.py", "domain/storage/embedded/valkey.py"}
 
@@ -74,6 +76,41 @@ async def test_a_planted_table_and_column_are_found_with_what_to_do(owner_url: s
     ]
     assert f'`person_table("{name}", ' in found[-1]
     assert "add it to user_profiles under its category" in found[3]
+
+
+async def texts_of(owner_url: str) -> set[str]:
+    """Every column that can hold text and is not sealed."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        rows = await owner.fetch(
+            "SELECT table_schema AS place, table_name AS name, column_name AS of FROM information_schema.columns "
+            "WHERE table_schema IN ('public', 'vault') AND column_name <> 'tenant_id' "
+            "AND table_name IN (SELECT tablename FROM pg_tables) AND table_name <> 'tortoise_migrations' "
+            "AND udt_name IN ('text', 'varchar', 'bpchar', 'json', 'jsonb', 'xml', 'citext', '_text', '_varchar')"
+        )
+    finally:
+        await owner.close()
+    return {f"{row['place']}.{row['name']}.{row['of']}".removeprefix("public.") for row in rows}
+
+
+async def test_every_text_is_the_services_an_id_or_the_operators(owner_url: str) -> None:
+    assert await texts_of(owner_url) == set(TEXTS)
+    of_operators = {name for name, text in TEXTS.items() if text is Text.OPERATOR}
+    assert not {name for name in of_operators if DATA_MAP_OF[name.rpartition(".")[0]].personal}
+    guide = (
+        (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8").partition("\n### Texts\n")[2].partition("\n## ")[0]
+    )
+    assert {name for name in re.findall(r"`([a-z_]+\.[a-z_]+)`", guide) if name in TEXTS} == of_operators
+
+
+async def test_a_planted_text_belongs_to_no_class(owner_url: str) -> None:
+    owner = await asyncpg.connect(owner_url)
+    try:
+        await owner.execute("ALTER TABLE tenants ADD COLUMN contact jsonb")
+        assert await texts_of(owner_url) - set(TEXTS) == {"tenants.contact"}
+    finally:
+        await owner.execute("ALTER TABLE tenants DROP COLUMN contact")
+        await owner.close()
 
 
 async def test_planted_keys_and_folders_are_found(owner_url: str, tmp_path: Path) -> None:
