@@ -99,7 +99,7 @@ async def _measured(folder: Path) -> list[Figure]:
         await owner.execute(TABLES)
         await owner.close()
         password = role_passwords(settings)[Role.SERVICE]
-        databases = Databases({Role.SERVICE: url_as(Role.SERVICE, postgres.owner_url, password)}, pool_size=1)
+        databases = Databases({Role.SERVICE: url_as(Role.SERVICE.login, postgres.owner_url, password)}, pool_size=1)
         await databases.open()
         figures += await _row_level_security(databases[Role.SERVICE])
         await databases.close()

@@ -78,7 +78,7 @@ def owner_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def role_urls(owner_url: str) -> dict[Role, str]:
     """The database of this worker as each role reaches it."""
-    return {role: url_as(role, owner_url, password) for role, password in role_passwords().items()}
+    return {role: url_as(role.login, owner_url, password) for role, password in role_passwords().items()}
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ async def open_worker(settings: Settings, clock: Clock | None = None) -> AsyncIt
 async def _open_databases(stack: AsyncExitStack, settings: Settings, roles: tuple[Role, ...]) -> Databases:
     database_url = required(settings.database_url, "PERSONALIZATION_DATABASE_URL")
     passwords = role_passwords(settings)
-    urls = {role: url_as(role, database_url, passwords[role]) for role in roles}
+    urls = {role: url_as(role.login, database_url, passwords[role]) for role in roles}
     databases = Databases(urls, pool_size=settings.pool_size, pool_sizes={Role.EXPORTER: EXPORT_CONNECTIONS})
     await databases.open()
     stack.push_async_callback(databases.close)

@@ -4,7 +4,6 @@ from enum import StrEnum
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from domain.errors import ValidationFailed
-from domain.ids import TenantId
 
 
 class Role(StrEnum):
@@ -16,7 +15,6 @@ class Role(StrEnum):
     TRAINER = "trainer"
     KEYS = "keys"
     EXPORTER = "exporter"
-    ANALYST = "analyst"
 
     @property
     def login(self) -> str:
@@ -24,11 +22,11 @@ class Role(StrEnum):
         return f"personalization_{self.value}"
 
 
-def url_as(role: Role, database_url: str, password: str) -> str:
-    """The same database, reached as `role` with `password`.
+def url_as(login: str, database_url: str, password: str) -> str:
+    """The same database, reached as `login` with `password`.
 
     Args:
-        role: whose login to use.
+        login: the name of a role in Postgres.
         database_url: `postgresql://[user[:password]@][host[:port]]/database[?host=/socket/folder]`; its
             credentials are replaced.
         password: the role's password, unescaped.
@@ -37,19 +35,7 @@ def url_as(role: Role, database_url: str, password: str) -> str:
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ValidationFailed("a database URL starts with postgresql://", field="PERSONALIZATION_DATABASE_URL")
     place = parts.netloc.rpartition("@")[2]
-    credentials = f"{role.login}:{quote(password, safe='')}"
-    return urlunsplit(parts._replace(netloc=f"{credentials}@{place}"))
-
-
-def about(tenant: TenantId, database_url: str) -> str:
-    """The same database for a client that keeps its sessions on one tenant's rows, such as psql.
-
-    Args:
-        tenant: a slug.
-        database_url: as of `url_as`, with credentials or without.
-    """
-    sign = "&" if urlsplit(database_url).query else "?"
-    return f"{database_url}{sign}options={quote(f'-c app.tenant={tenant}')}"
+    return urlunsplit(parts._replace(netloc=f"{login}:{quote(password, safe='')}@{place}"))
 
 
 def without_credentials(database_url: str) -> str:

@@ -239,3 +239,14 @@ class AccountTombstoneRow(Model):
 
     class Meta:
         table = "account_tombstones"
+
+
+class AnalystLoginRow(Model):
+    """The database role by which the analysts of a tenant log in."""
+
+    tenant_id = fields.CharField(max_length=256, primary_key=True)
+    login = fields.TextField()
+    made_at = fields.DatetimeField()
+
+    class Meta:
+        table = "analyst_logins"

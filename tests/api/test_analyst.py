@@ -5,26 +5,24 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import pytest
 
 from domain.ids import TenantId, UserId
 from tests.api.command import personalization
 from tests.api.rest_room import RestRoom
-from tests.conftest import TEST_SECRET
+from tests.api.test_audit_log import variables
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", GUIDE, re.DOTALL)
 PEOPLE = 6
 
 
-async def test_the_guides_queries_answer_with_sums(room: RestRoom, owner_url: str) -> None:
-    variables = {"PERSONALIZATION_DATABASE_URL": owner_url, "PERSONALIZATION_SECRET": TEST_SECRET}
-    asked = ("analyst", "--tenant", room.tenant)
-    ran = await asyncio.to_thread(personalization, *asked, "--json", **variables)
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert (told["role"], told["tenant"]) == ("personalization_analyst", room.tenant)
+async def test_the_guides_queries_answer_with_sums(room: RestRoom) -> None:
+    told = await _asked(room)
+    assert told["tenant"] == room.tenant
     await _acted(room)
     analyst = await asyncpg.connect(told["url"])
     try:
@@ -32,8 +30,25 @@ async def test_the_guides_queries_answer_with_sums(room: RestRoom, owner_url: st
         assert {(type_, people, events) for _, type_, people, events in activity} >= {("template_used", 5, 5)}
         assert lists == []
         assert items == [("Modern", 5)]
+        assert [await _asked(room, "--revoke") for _ in range(2)] == [
+            {"tenant": room.tenant, "revoked": True},
+            {"tenant": room.tenant, "revoked": False},
+        ]
+        with pytest.raises((asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)):
+            await asyncpg.connect(told["url"])
     finally:
         await analyst.close()
+    noted = {entry.act.action for entry in (await room.services.audit.page(room.tenant, first=10)).entries}
+    assert noted == {"giveAnalystLogin", "revokeAnalystLogin"}
+
+
+async def _asked(room: RestRoom, *options: str) -> dict[str, Any]:
+    """What the command says in JSON."""
+    asked = ("analyst", "--tenant", room.tenant, "--json", *options)
+    ran = await asyncio.to_thread(personalization, *asked, **variables(room))
+    assert ran.returncode == 0, ran.stderr
+    answer: dict[str, Any] = json.loads(ran.stdout)
+    return answer
 
 
 async def _acted(room: RestRoom) -> None:

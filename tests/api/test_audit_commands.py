@@ -21,6 +21,7 @@ ANNA = "anna"
 NOTED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "import": (("--format", "csv", "--items", "$items"), "import", "OK"),
     "token": (("--user", ANNA, "--scopes", "profile:read act_as", "--ttl", "60"), "issueToken", "OK"),
+    "analyst": (("--json",), "giveAnalystLogin", "OK"),
     "models promote": (("$first",), "promoteModel", "OK"),
     "models rollback": ((), "rollbackModel", "OK"),
     # Nobody has done anything, so there is nothing to train on.
@@ -57,7 +58,6 @@ HARMLESS = {
     "privacy verify-receipt": "works without a database",
     "verify-receipt": "works without a database",
     "audit-log": "reads pseudonyms",
-    "analyst": "prints a login that sees sums of many and no person",
     "schema": "works without a database",
     "documents build": "works without a database",
     "documents check": "works without a database",

@@ -27,6 +27,7 @@ INDEXES = {
         "WHERE u.tenant_id = of_tenant AND u.test_id = of_test AND u.stale AND u.phase > 0",
     ),
     "ab_tests_tenant_id_key_key": ("domain/storage/migrations/sql/0001_tables.sql", "UNIQUE (tenant_id, key)"),
+    "analyst_logins_login_key": ("domain/storage/migrations/sql/0024_analysts.sql", "WHERE l.login = session_user"),
     "item_pairs_frequent": ("domain/interest/store.py", "WHERE tenant_id = $1 AND people >= {ENOUGH}"),
     "jobs_unfinished": (
         "domain/jobs/store.py",

@@ -99,6 +99,11 @@ OTHERS: Final[tuple[Entry, ...]] = (
         nobody="segment purpose device parameter value weight people computed_at",
     ),
     other_table(
+        "analyst_logins",
+        "By which database role the analysts of a tenant see its sums",
+        technical="login made_at",
+    ),
+    other_table(
         "account_tombstones",
         "Deletions that the user management service told of, under a keyed hash, so that no older change undoes one",
         basis=Basis.OBLIGATION,

@@ -11,9 +11,10 @@ from tortoise.migrations.schema_generator.state import State
 _FOLDER: Final = Path(__file__).parent / "sql"
 
 
-def written(*names: str, back: str) -> RunSQL:
-    """The operation that runs files of SQL in this order, and the file `back` to undo them; names have no ending."""
-    return RunSQL([_read(name) for name in names], reverse_sql=_read(back))
+def written(*names: str, back: str | tuple[str, ...]) -> RunSQL:
+    """The operation that runs files of SQL in this order, and those of `back` to undo them; names have no ending."""
+    undone = (back,) if isinstance(back, str) else back
+    return RunSQL([_read(name) for name in names], reverse_sql=[_read(name) for name in undone])
 
 
 class SqlMigration(migrations.Migration):
