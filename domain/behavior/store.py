@@ -122,10 +122,11 @@ class PostgresBehaviorStore:
 
     async def backlog(self, tenant: TenantId | None = None) -> Backlog:
         """What waits to be learned from, of one tenant or of all."""
-        async with self._database.dispatch() as tx:
-            if tenant is not None:
+        if tenant is not None:
+            async with self._database.transaction(tenant) as tx:
                 [row] = await tx.rows("SELECT waiting, oldest_received_at FROM tenant_backlog($1)", tenant)
-                return Backlog(row["waiting"], row["oldest_received_at"])
+            return Backlog(row["waiting"], row["oldest_received_at"])
+        async with self._database.dispatch() as tx:
             [row] = await tx.rows("SELECT waiting, oldest_received_at, quarantined FROM behavior_backlog()")
         return Backlog(row["waiting"], row["oldest_received_at"], row["quarantined"])
 
@@ -144,7 +145,7 @@ class PostgresQuarantine:
 
     async def events(self, tenant: TenantId, at_most: int = LISTED) -> list[SetAside]:
         """The oldest of them."""
-        async with self._database.dispatch() as tx:
+        async with self._database.transaction(tenant) as tx:
             rows = await tx.rows("SELECT * FROM quarantined_events($1, $2)", tenant, at_most)
         return [SetAside(SubjectId(row[0]), EventId(row[1]), *row[2:]) for row in rows]
 

@@ -26,7 +26,7 @@ class PostgresAndRedis:
 
     async def failed_training(self, tenant: TenantId) -> str | None:
         """Why the latest training failed; None if it did not."""
-        async with self._database.dispatch() as tx:
+        async with self._database.transaction(tenant) as tx:
             row = await tx.row(
                 "SELECT state, error FROM jobs WHERE tenant_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1",
                 tenant,

@@ -55,7 +55,7 @@ class PostgresJobStore:
         at: datetime,
     ) -> Job:
         """Write a queued job, unless the tenant has one of that kind that is not finished; the one there is then."""
-        async with self._database.dispatch() as tx:
+        async with self._database.transaction(tenant) as tx:
             # Of two who ask at the same moment, the second one finds what the first has written.
             await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"jobs {tenant} {kind.value}")
             if waiting := await tx.row(UNFINISHED, tenant, kind.value):
@@ -77,11 +77,11 @@ class PostgresJobStore:
 
     async def unfinished(self, tenant: TenantId, kind: JobKind) -> Job | None:
         """The oldest job of that kind which is not finished."""
-        return await self._one(UNFINISHED, tenant, kind.value)
+        return await self._one(tenant, UNFINISHED, tenant, kind.value)
 
     async def get(self, tenant: TenantId, job_id: JobId) -> Job | None:
         """A job of that tenant."""
-        return await self._one("SELECT * FROM jobs WHERE job_id = $1 AND tenant_id = $2", job_id, tenant)
+        return await self._one(tenant, "SELECT * FROM jobs WHERE job_id = $1 AND tenant_id = $2", job_id, tenant)
 
     async def start(
         self, job_id: JobId, now: datetime, abandoned_before: datetime, besides: Collection[JobKind] = ()
@@ -89,7 +89,12 @@ class PostgresJobStore:
         """Take the job if it is queued or abandoned; None if another worker has it, it is finished, or of a kind of
         `besides`.
         """
+        async with self._database.dispatch() as tx:
+            tenant = await tx.value("SELECT tenant_of_job($1)", job_id)
+        if tenant is None:
+            return None
         return await self._one(
+            TenantId(tenant),
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, heartbeat_at = $2, "
             "started_at = coalesce(started_at, $2), progress = 0, stage = NULL "
             "WHERE job_id = $1 AND attempts < $4 AND kind <> ALL($5::text[]) "
@@ -104,6 +109,7 @@ class PostgresJobStore:
     async def beat(self, job: Job, progress: float, stage: str | None, now: datetime) -> None:
         """Say that its worker is alive; nothing happens if another one has taken it over."""
         await self._execute(
+            job.tenant,
             "UPDATE jobs SET heartbeat_at = $3, progress = $4, stage = $5 "
             "WHERE job_id = $1 AND attempts = $2 AND state = 'running'",
             job.job_id,
@@ -116,6 +122,7 @@ class PostgresJobStore:
     async def finish(self, job: Job, result: Mapping[str, Any], now: datetime) -> None:
         """It is done; nothing happens if another worker has taken it over."""
         await self._execute(
+            job.tenant,
             "UPDATE jobs SET state = 'done', result = $3::jsonb, error = NULL, progress = 1, finished_at = $4 "
             "WHERE job_id = $1 AND attempts = $2 AND state = 'running'",
             job.job_id,
@@ -132,6 +139,7 @@ class PostgresJobStore:
         over = final or job.attempts >= MAX_ATTEMPTS
         state, finished_at = (JobState.FAILED, now) if over else (JobState.QUEUED, None)
         await self._execute(
+            job.tenant,
             "UPDATE jobs SET error = $3, state = $4, finished_at = $5 "
             "WHERE job_id = $1 AND attempts = $2 AND state = 'running'",
             job.job_id,
@@ -149,18 +157,11 @@ class PostgresJobStore:
         One that was tried waits since its latest heartbeat. One that used up its attempts is closed on the way.
         """
         async with self._database.dispatch() as tx:
-            await tx.execute(
-                "UPDATE jobs SET state = 'failed', error = 'its worker died too often', finished_at = heartbeat_at "
-                "WHERE state = 'running' AND heartbeat_at < $1 AND attempts >= $2",
-                abandoned_before,
-                MAX_ATTEMPTS,
-            )
             rows = await tx.rows(
-                "SELECT job_id FROM jobs WHERE (state = 'queued' AND created_at < $1 "
-                "OR state = 'running' AND heartbeat_at < $2) AND kind <> ALL($3::text[]) "
-                "ORDER BY coalesce(heartbeat_at, created_at), job_id LIMIT 100",
+                "SELECT job_id FROM overdue_jobs($1, $2, $3, $4, 100)",
                 queued_before,
                 abandoned_before,
+                MAX_ATTEMPTS,
                 [kind.value for kind in besides],
             )
         return [JobId(row["job_id"]) for row in rows]
@@ -168,16 +169,16 @@ class PostgresJobStore:
     async def tenants(self) -> list[TenantId]:
         """Every tenant, for work that is done for each of them."""
         async with self._database.dispatch() as tx:
-            rows = await tx.rows("SELECT tenant_id FROM tenants ORDER BY tenant_id")
+            rows = await tx.rows("SELECT tenant_id FROM all_tenants()")
         return [TenantId(row["tenant_id"]) for row in rows]
 
-    async def _one(self, sql: str, *arguments: object) -> Job | None:
-        async with self._database.dispatch() as tx:
+    async def _one(self, tenant: TenantId, sql: str, *arguments: object) -> Job | None:
+        async with self._database.transaction(tenant) as tx:
             row = await tx.row(sql, *arguments)
         return None if row is None else _job(row)
 
-    async def _execute(self, sql: str, *arguments: object) -> None:
-        async with self._database.dispatch() as tx:
+    async def _execute(self, tenant: TenantId, sql: str, *arguments: object) -> None:
+        async with self._database.transaction(tenant) as tx:
             await tx.execute(sql, *arguments)
 
 

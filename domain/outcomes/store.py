@@ -85,16 +85,7 @@ _LATEST: Final = """
     WHERE tenant_id = $1 AND test_id = $2 ORDER BY evaluated_at DESC LIMIT $3"""
 
 # Of no tenant and no person: experiments, their sums and their results are not about one.
-_STANDING: Final = """
-    SELECT count(*) AS running, count(*) FILTER (WHERE r.verdict = 'hold') AS held,
-           coalesce(sum(c.units), 0)::bigint AS units, min(coalesce(r.evaluated_at, t.started_at)) AS evaluated_at
-    FROM ab_tests t
-    LEFT JOIN LATERAL (SELECT sum(o.units) AS units FROM ab_test_cells o
-                       WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id) AS c ON true
-    LEFT JOIN LATERAL (SELECT o.evaluated_at, o.outputs -> 'decision' ->> 'verdict' AS verdict FROM ab_test_results o
-                       WHERE o.tenant_id = t.tenant_id AND o.test_id = t.test_id
-                       ORDER BY o.evaluated_at DESC LIMIT 1) AS r ON true
-    WHERE t.status = 'running'"""
+_STANDING: Final = "SELECT running, held, units, evaluated_at FROM experiments_standing()"
 
 SHAPES: Final[Mapping[str, tuple[str, ...]]] = {
     "plain": ("y", "yy"),
@@ -113,7 +104,7 @@ class PostgresOutcomeStore:
 
     async def count_some(self, test: Test, at_most: int) -> int:
         """Count up to so many stale people of a test and bring its cells up to date in one commit; how many."""
-        async with self._database.dispatch() as tx:
+        async with self._database.transaction(test.tenant) as tx:
             await tx.execute(_LOCK_TEST, test.test_id)
             rows = await tx.rows(_LOCK_STALE, test.tenant, test.test_id, at_most)
             people = [SubjectId(row["subject_id"]) for row in rows]

@@ -106,7 +106,7 @@ class PostgresRetention:
         """Everybody of a tenant, in chunks."""
         after: SubjectId | None = None
         while True:
-            async with self._database.dispatch() as tx:
+            async with self._database.transaction(tenant) as tx:
                 rows = await tx.rows("SELECT * FROM people_by_level($1, $2, $3)", tenant, after, CHUNK)
             if not rows:
                 return

@@ -200,10 +200,10 @@ async def _nothing_to_reset(_connection: object) -> None:
 
 
 def _context_sql(tenant: TenantId, subjects: Iterable[SubjectId]) -> str:
-    # Both values are checked here because `SET` takes no parameters: a tenant is a slug, a subject a UUID.
+    # Both are checked here, as `SET` takes no parameters: a tenant is a slug, and only a UUID has its digits as `hex`.
     if not _TENANT.fullmatch(tenant):
         raise ValidationFailed("a tenant is 1 to 63 lower-case letters, digits and hyphens", field="tenant")
-    names = ",".join(str(subject) for subject in subjects)
+    names = ",".join([subject.hex for subject in subjects])
     return f"SET LOCAL app.tenant = '{tenant}'; SET LOCAL app.subjects = '{{{names}}}'"
 
 

@@ -31,6 +31,8 @@ _VALUES: dict[str, object] = {
     "bytea": b"sealed",
     "double precision": 0.5,
     "integer": 1,
+    "jsonb": "{}",
+    "numeric": 1,
     "real": 0.5,
     "smallint": 0,
     "text": "anything",
@@ -89,7 +91,7 @@ async def someone_everywhere(
     async def everywhere(sql: Callable[[str, list[str]], str], *, with_values: bool) -> None:
         for table, columns in found.items():
             database = databases[Role.KEYS if table.startswith(f"{VAULT}.") else Role.SERVICE]
-            row = {c.name: _value(c, tenant, subject, special) for c in columns if not c.generated}
+            row = {c.name: value_of(c, tenant, subject, special) for c in columns if not c.generated}
             async with database.transaction(tenant, (subject,)) as tx:
                 await tx.execute(sql(table, list(row)), *(row.values() if with_values else [subject]))
 
@@ -105,7 +107,8 @@ def _insert(table: str, names: list[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"
 
 
-def _value(column: Column, tenant: TenantId, subject: SubjectId, special: dict[str, object]) -> object:
+def value_of(column: Column, tenant: TenantId, subject: SubjectId, special: dict[str, object]) -> object:
+    """Something that the column takes; what `special` has under its name, if it has."""
     given: dict[str, object] = {"tenant_id": tenant, "subject_id": subject, **_SPECIAL, **special}
     if column.name in given:
         return given[column.name]
