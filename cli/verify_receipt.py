@@ -7,7 +7,7 @@ import click
 
 from cli.options import json_option
 from cli.output import print_result, print_table
-from domain.rights.signing import require_chained
+from domain.receipts.signing import require_chained
 
 COLUMNS: Final = ("store", "name", "level", "count", "until", "detail")
 

@@ -15,15 +15,15 @@ from domain.jobs.service import JobQueue
 from domain.keyring.service import KeyRotation
 from domain.privacy.inventory import DATA_MAP
 from domain.profiles.service import Learn
+from domain.receipts.book import ReceiptBook
+from domain.receipts.signing import ReceiptSigner
 from domain.retention.service import RetentionService
 from domain.retention.store import PostgresRetention
-from domain.rights.book import ReceiptBook
 from domain.rights.erasure import Eraser
 from domain.rights.journal import Journal
 from domain.rights.model import RequestKind
 from domain.rights.replay import Replay
 from domain.rights.service import RightsService, Runner
-from domain.rights.signing import ReceiptSigner
 from domain.rights.store import PostgresRights
 
 JOURNAL_FILE = "erasures.jsonl"

@@ -97,8 +97,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
     behavior, stating, segments = _behavior(ground), _stating(ground), _segments(ground)
     job_store, trials, rules = PostgresJobStore(database), make_experiments(ground), _rules(ground)
     listing = make_lists(ground, stating, rules, profiles := _profiles(ground, segments), trials.exposures)
-    jobs = JobQueue(job_store, _waker(stack, ground), clock)
-    righting = make_rights(stack, ground, jobs, profiles.lessons)
+    righting = make_rights(stack, ground, jobs := JobQueue(job_store, _waker(stack, ground), clock), profiles.lessons)
     return Services(
         **vars(listing),
         **vars(trials),

@@ -18,6 +18,7 @@ from domain.errors import Conflict, Unavailable
 from domain.identities.model import Busy
 from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.privacy.data_map import DataMap, Erasure, Store
+from domain.receipts.signing import FORMAT, ReceiptSigner
 from domain.rights.beyond import beyond
 from domain.rights.journal import Journal
 from domain.rights.model import (
@@ -28,7 +29,6 @@ from domain.rights.model import (
     PrivacyRequest,
     Tombstone,
 )
-from domain.rights.signing import FORMAT, ReceiptSigner
 
 ATTEMPTS: Final = 50
 PAUSE_SECONDS: Final = 0.1

@@ -16,7 +16,7 @@ import orjson
 
 from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId
-from domain.rights.lines import append
+from domain.receipts.lines import append
 from domain.rights.model import Tombstone
 
 AT_ONCE: Final = 2_000

@@ -10,7 +10,7 @@ import structlog
 
 from domain.clock import Clock
 from domain.ids import SubjectId, TenantId
-from domain.rights.book import ReceiptBook
+from domain.receipts.book import ReceiptBook
 from domain.rights.journal import Journal
 from domain.rights.model import Tombstone
 

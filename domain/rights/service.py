@@ -15,9 +15,9 @@ from domain.clock import Clock
 from domain.erasure.model import Reached
 from domain.errors import DomainError, NotFound
 from domain.ids import TenantId, UserId
+from domain.receipts.signing import FORMAT, ReceiptSigner
 from domain.rights.erasure import Overtaken, Report
 from domain.rights.model import PrivacyRequest, RequestKind, RequestState
-from domain.rights.signing import FORMAT, ReceiptSigner
 
 MOST_REQUESTS: Final = 100
 AT_A_TIME: Final = 20

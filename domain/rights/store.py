@@ -15,8 +15,8 @@ from domain.identities.model import Busy
 from domain.ids import ModelVersion, SubjectId, TenantId
 from domain.privacy.store import locked_subjects
 from domain.realtime.store import Outbox
-from domain.rights.book import ReceiptBook
-from domain.rights.chain import RECEIPT, Written, added, caught_up
+from domain.receipts.book import ReceiptBook
+from domain.receipts.store import RECEIPT, Written, added, caught_up
 from domain.rights.erasure import Overtaken
 from domain.rights.model import Checkpoint, PrivacyRequest, RequestKind, RequestState, Tombstone, retry_at
 from domain.storage.postgres import Database, Transaction

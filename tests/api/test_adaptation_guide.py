@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ async def test_its_requests_are_answered_as_it_says(room: RestRoom) -> None:
     assert stated["theme"] == {"value": "DARK", "source": "STATED"}
 
 
+[MINING] = [task for task in main.tasks({}) if task.name == "workflows"]
+
 CONSTANTS = {
     r"led on \*\*(\d+) days\*\*": hysteresis.CHANGE_DAYS,
     r"within \*\*(\d+) days\*\*": hysteresis.WINDOW.days,
@@ -50,7 +53,7 @@ CONSTANTS = {
     r"latest (\d+) sessions": routines.MOST_SESSIONS,
     r"at most ([\d,]+) sessions": shared_ways.MOST_SESSIONS,
     r"that fewer than (\w+) people": FEWEST_PEOPLE,
-    r"a day at (\d+) o'clock": main.MINING_HOUR,
+    r"a day at (\d+) o'clock": MINING.after / timedelta(hours=1),
 }
 
 

@@ -63,8 +63,8 @@ async def test_an_attempt_stands_before_its_outcome_at_every_door(room: RestRoom
         (2, "recordConsent", "OK", 1),
         (3, "recordConsent", "ATTEMPTED", None),
         (4, "recordConsent", "OK", 3),
-        (5, "updatePrivacy", "ATTEMPTED", None),
-        (6, "updatePrivacy", "NOT_FOUND", 5),
+        (5, "recordConsent", "ATTEMPTED", None),
+        (6, "recordConsent", "NOT_FOUND", 5),
     ]
     assert (await room.services.audit.verify(room.tenant)).unfinished == ()
 

@@ -11,9 +11,9 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.ids import UserId
+from domain.receipts.signing import require_chained, verified
 from domain.rights.journal import Journal
 from domain.rights.model import STEPS, Checkpoint, RequestState
-from domain.rights.signing import require_chained, verified
 from domain.storage.postgres import Database, Databases
 from domain.storage.redis import RedisStore
 from domain.storage.roles import Role

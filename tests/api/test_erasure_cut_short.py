@@ -16,10 +16,10 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.ids import SubjectId, TenantId, UserId
-from domain.rights.book import ReceiptBook
+from domain.receipts.book import ReceiptBook
+from domain.receipts.signing import ReceiptInvalid, require_chained, verified
 from domain.rights.journal import Journal
 from domain.rights.model import STEPS, Checkpoint, RequestState, Tombstone
-from domain.rights.signing import ReceiptInvalid, require_chained, verified
 from domain.settings import Settings
 from domain.storage.postgres import Databases
 from domain.storage.roles import Role

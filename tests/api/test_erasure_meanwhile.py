@@ -15,8 +15,8 @@ from domain.ids import SubjectId, TenantId, UserId
 from domain.privacy.directory import Newcomer
 from domain.privacy.inventory import DATA_MAP
 from domain.privacy.model import Subject
+from domain.receipts.signing import verified
 from domain.rights.model import RequestState
-from domain.rights.signing import verified
 from domain.storage.postgres import Database, Databases, Transaction
 from domain.storage.roles import Role
 from tests.api.canary import rows_left

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.rights.signing import verified
+from domain.receipts.signing import verified
 from tests.api.byte_search import files_with, forms
 from tests.api.canary_filling import CANARY
 from tests.api.canary_words import VISITOR

@@ -11,7 +11,7 @@ import pytest
 
 from domain.privacy.data_map import Store
 from domain.privacy.inventory import DATA_MAP
-from domain.rights.signing import require_chained
+from domain.receipts.signing import require_chained
 from domain.storage.embedded import EmbeddedPostgres, running_valkey
 from domain.storage.scrub import scrub
 from tests.api.byte_search import files_with, forms, is_in, keys_with

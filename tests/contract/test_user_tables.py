@@ -38,7 +38,7 @@ INDEXES = {
         "SET status = 'retired' WHERE tenant_id = $1 AND name = $2 AND status = 'champion'",
     ),
     "privacy_receipts_request": (
-        "domain/rights/store.py",
+        "domain/receipts/store.py",
         "FROM privacy_receipts WHERE tenant_id = $1 AND request_id = $2",
     ),
     "privacy_requests_open": (

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.main import main
-from domain.rights.signing import ReceiptInvalid, ReceiptSigner, digest, require_chained, verified
+from domain.receipts.signing import ReceiptInvalid, ReceiptSigner, digest, require_chained, verified
 
 SIGNER = ReceiptSigner(bytes(range(32)))
 RECEIPT: dict[str, Any] = {

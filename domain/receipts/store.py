@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import structlog
 
 from domain.ids import TenantId
-from domain.rights.book import ReceiptBook, numbered
-from domain.rights.signing import digest
+from domain.receipts.book import ReceiptBook, numbered
+from domain.receipts.signing import digest
 from domain.storage.postgres import Transaction
 
 Written = Callable[[int, str | None], str]

@@ -14,8 +14,8 @@ import orjson
 
 from domain.errors import Unavailable
 from domain.ids import TenantId
-from domain.rights.lines import append, backwards
-from domain.rights.signing import ReceiptInvalid, verified
+from domain.receipts.lines import append, backwards
+from domain.receipts.signing import ReceiptInvalid, verified
 
 AT_ONCE: Final = 200
 """So many receipts are held in memory."""

@@ -1,0 +1,1 @@
+"""Signed receipts of erasures: how they are signed and verified, their chain, and the book beside the journal."""
