@@ -30,7 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify-receipt": ("cli.verify_receipt", "Check signed receipts of erasures, without a service or a network."),
     "privacy": ("cli.privacy", "Show what is kept of people, and serve their rights."),
     "audit-log": ("cli.audit_log", "Check that nobody changed what was noted of who did what."),
-    "analyst": ("cli.analyst", "Print the database address of the analyst, for psql or a BI tool."),
+    "analyst": (
+        "cli.analyst",
+        "Give a tenant's analysts a login, and print the database address for psql or a BI tool.",
+    ),
     "token": ("cli.token", "Issue an access token for development and tests."),
     "schema": ("cli.schema", "Write schema.graphql from the code, or check it."),
     "documents": ("cli.documents", "Make or check the manifest of trusted GraphQL documents."),

@@ -31,6 +31,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         ab_test_policies="seed reason",
         ab_test_results="engine_version inputs outputs",
         ab_tests="status",
+        analyst_logins="login",
         audit_log="action outcome door correlation",
         common_workflows="workflow_id",
         consents="purpose",
