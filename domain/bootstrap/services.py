@@ -127,7 +127,7 @@ def assemble(stack: AsyncExitStack, ground: Ground) -> Services:
         audit=ground.audit,
         bus=ground.bus,
         health=_health(ground, behavior, righting.replay),
-        diagnosis=make_diagnosis(ground, trials),
+        diagnosis=make_diagnosis(ground, behavior, trials),
         metrics=ground.registry,
         backlog=BacklogWatch(behavior.backlog, ground.registry),
     )

@@ -1,7 +1,6 @@
 """What is looked at to find out why something does not work, and what is said of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from domain.experiments.model import Test
@@ -147,12 +146,3 @@ class RedisCondition:
     allowed: int
     policy: str
     persists: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Events that wait to be learned from: how many, since when, and how many were set aside."""
-
-    events: int
-    since: datetime | None
-    set_aside: int

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
+from domain.behavior.model import Backlog
 from domain.clock import Clock
 from domain.diagnosis import recommending, serving, testing
 from domain.diagnosis.model import (
@@ -14,7 +15,6 @@ from domain.diagnosis.model import (
     Switches,
     Tracking,
     Trial,
-    Waiting,
 )
 from domain.errors import Unavailable
 from domain.experiments.model import Status, Test, TestId
@@ -36,16 +36,20 @@ class Facts(Protocol):
         """Why the latest training failed; None if it did not. Raises `Unavailable`."""
         ...
 
-    async def waiting(self) -> Waiting:
-        """What waits to be learned from. Raises `Unavailable`."""
-        ...
-
     async def connections(self) -> Connections:
         """How many connections there are. Raises `Unavailable`."""
         ...
 
     async def redis(self) -> RedisCondition:
         """How Redis is. Raises `Unavailable`."""
+        ...
+
+
+class Log(Protocol):
+    """The part of behaviour that a diagnosis needs."""
+
+    async def backlog(self) -> Backlog:
+        """What waits to be learned from, of all tenants. Raises `Unavailable`."""
         ...
 
 
@@ -82,6 +86,7 @@ class DiagnosisService:
 
     Args:
         facts: of the database and Redis.
+        log: of behaviour.
         models: the registry.
         tests: experiments.
         outcomes: what came of them.
@@ -90,9 +95,10 @@ class DiagnosisService:
     """
 
     def __init__(
-        self, facts: Facts, models: Models, tests: Tests, outcomes: Results, switches: Switches, clock: Clock
+        self, facts: Facts, log: Log, models: Models, tests: Tests, outcomes: Results, switches: Switches, clock: Clock
     ) -> None:
         self._facts = facts
+        self._log = log
         self._models = models
         self._tests = tests
         self._outcomes = outcomes
@@ -112,7 +118,7 @@ class DiagnosisService:
             testing.results(trials, now),
             serving.pool(await self._facts.connections(), switches),
             serving.redis(await self._redis()),
-            serving.batches(await self._facts.waiting(), now),
+            serving.batches(await self._log.backlog(), now),
         ]
 
     async def _learned(self, tenant: TenantId) -> Learned:

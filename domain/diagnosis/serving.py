@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.diagnosis.model import Check, Connections, Finding, RedisCondition, Switches, Verdict, Waiting
+from domain.behavior.model import Backlog
+from domain.diagnosis.model import Check, Connections, Finding, RedisCondition, Switches, Verdict
 
 ROLES_OF_AN_API: Final = 2
 """Roles for which an API process opens a pool; archives have a small one of their own."""
@@ -62,22 +63,22 @@ def redis(condition: RedisCondition | None) -> Finding:
     return Finding(check, Verdict.FINE, f"{found} of {condition.allowed / 2**20:.0f}, nothing on the disk")
 
 
-def batches(waiting: Waiting, now: datetime) -> Finding:
-    """Whether a worker takes what was reported."""
-    check = Check.BATCHES
-    if waiting.since is not None and now - waiting.since > BEHIND:
-        late = round((now - waiting.since).total_seconds() / 60)
+def batches(backlog: Backlog, now: datetime) -> Finding:
+    """Whether a worker takes what was reported, of all tenants."""
+    check, since = Check.BATCHES, backlog.oldest_received_at
+    if since is not None and now - since > BEHIND:
+        late = round((now - since).total_seconds() / 60)
         return Finding(
             check,
             Verdict.WRONG,
-            f"{waiting.events} events wait, the first for {late} minutes",
+            f"{backlog.waiting} events wait, the first for {late} minutes",
             "see that a worker runs: personalization worker; with one that runs, start another",
         )
-    if waiting.set_aside:
+    if backlog.quarantined:
         return Finding(
             check,
             Verdict.DOUBTFUL,
-            f"{waiting.set_aside} events were set aside because nobody could learn from them",
-            "see the log for their reasons",
+            f"{backlog.quarantined} events were set aside because they break learning",
+            "see which and why: personalization quarantine list",
         )
-    return Finding(check, Verdict.FINE, f"{waiting.events} events wait" if waiting.events else "nothing waits")
+    return Finding(check, Verdict.FINE, f"{backlog.waiting} events wait" if backlog.waiting else "nothing waits")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from domain.clock import Clock
-from domain.diagnosis.model import Connections, RedisCondition, Tracking, Waiting
+from domain.diagnosis.model import Connections, RedisCondition, Tracking
 from domain.ids import TenantId
 from domain.jobs.model import JobKind, JobState
 from domain.storage.postgres import Database
@@ -33,16 +33,6 @@ class PostgresAndRedis:
                 JobKind.RETRAIN.value,
             )
         return row["error"] if row is not None and row["state"] == JobState.FAILED.value else None
-
-    async def waiting(self) -> Waiting:
-        """What waits to be learned from."""
-        async with self._database.dispatch() as tx:
-            row = await tx.row("SELECT waiting, oldest_received_at, quarantined FROM behavior_backlog()")
-        return (
-            Waiting(0, None, 0)
-            if row is None
-            else Waiting(row["waiting"], row["oldest_received_at"], row["quarantined"])
-        )
 
     async def connections(self) -> Connections:
         """How many connections there are, of all clients of the server."""
